@@ -1,0 +1,17 @@
+export { AcceptorCore } from './acceptor-core.ts';
+export { encodeFrame, FrameDecoder } from './codec.ts';
+export { Endpoint, type EndpointOptions, type OpenOptions } from './endpoint.ts';
+export { FrameType, StreamClass, type Frame, type OpenFrame, type StreamFrame, type StreamTarget } from './frame.ts';
+export { defaultLimits, type TunnelLimits } from './limits.ts';
+export { Link, type LinkBody, type LinkOptions, type LinkStats, type LinkUser } from './link.ts';
+export { LoopPort } from './loop-port.ts';
+export { MemoryWire } from './memory-wire.ts';
+export { OpenerCore } from './opener-core.ts';
+export type { Port, PortUser, Source } from './port.ts';
+export { Stream } from './stream.ts';
+export type { StreamUser } from './stream-core.ts';
+export { Switch, type Route, type SwitchOptions } from './switch.ts';
+export { Ticker } from './ticker.ts';
+export { isTunnelCode, tunnelCodes, tunnelError, tunnelErrorFromWire, type TunnelCode } from './tunnel-error.ts';
+export { WindowPool } from './window.ts';
+export { type Wire, type WireUser } from './wire.ts';

@@ -1,0 +1,142 @@
+import { Duplex } from 'node:stream';
+import { CodedError, messageOf } from '../base/index.ts';
+import { AcceptorCore } from './acceptor-core.ts';
+import type { StreamTarget } from './frame.ts';
+import type { OpenerCore } from './opener-core.ts';
+import type { StreamUser } from './stream-core.ts';
+import { tunnelError } from './tunnel-error.ts';
+
+const READ_BYTES = 64 * 1024;
+const HIGH_WATER_BYTES = 16 * 1024;
+
+/**
+ * A stream as Node knows it: everything that pipes into a socket pipes into this. It continues over the loss of links;
+ * `end()` closes one direction, `destroy(error)` resets both and tells the other end the error's code.
+ *
+ * Events beside a Duplex's own: `open` when the other end took it. It is destroyed with a `CodedError` of
+ * `tunnel-error.ts` when it fails; `close` comes when both ends know that both directions are complete.
+ */
+export class Stream extends Duplex implements StreamUser {
+  readonly #core: OpenerCore | AcceptorCore;
+  #wanted = false;
+  #ended = false;
+  #pendingWrite: ((error?: Error | null) => void) | undefined;
+  #over = false;
+
+  constructor(core: OpenerCore | AcceptorCore) {
+    super({
+      allowHalfOpen: true,
+      // The stream is over when the other end has acknowledged, not when both directions have ended here.
+      autoDestroy: false,
+      readableHighWaterMark: HIGH_WATER_BYTES,
+      writableHighWaterMark: HIGH_WATER_BYTES,
+    });
+    this.#core = core;
+    core.user = this;
+  }
+
+  get target(): StreamTarget {
+    return this.#core.target;
+  }
+
+  /** The kind's head as the opener gave it; empty on the opener's side. */
+  get head(): Buffer {
+    return this.#core instanceof AcceptorCore ? this.#core.head : NO_HEAD;
+  }
+
+  /** Says that the stream is taken. The first write or read says so too, and then needs no frame of its own. */
+  accept(): void {
+    if (this.#core instanceof AcceptorCore) this.#core.accept();
+  }
+
+  /** Turns the stream down: the opener is told that nothing was executed, and why. */
+  refuse(error: CodedError): void {
+    if (this.#core instanceof AcceptorCore) this.#core.refuse(error);
+    this.destroy();
+  }
+
+  onAccepted(): void {
+    this.emit('open');
+  }
+
+  onReadable(): void {
+    if (this.#wanted) this.#deliver();
+  }
+
+  onWritable(): void {
+    const done = this.#pendingWrite;
+    if (done === undefined) return;
+    this.#pendingWrite = undefined;
+    done();
+  }
+
+  onClosed(error: CodedError | undefined): void {
+    this.#over = true;
+    if (error !== undefined) {
+      this.destroy(error);
+    } else if (this.readableEnded) {
+      this.destroy();
+    } else {
+      this.once('end', () => this.destroy());
+    }
+  }
+
+  override _read(): void {
+    this.#wanted = true;
+    this.#deliver();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#core.write(chunk);
+    this.#written(done);
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    for (const { chunk } of chunks) this.#core.write(chunk);
+    this.#written(done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#core.end();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (!this.#over) {
+      this.#over = true;
+      this.#core.abort(abortReason(error));
+    }
+    const pending = this.#pendingWrite;
+    this.#pendingWrite = undefined;
+    pending?.(error ?? tunnelError('canceled'));
+    done(error);
+  }
+
+  #deliver(): void {
+    while (this.#wanted) {
+      const bytes = this.#core.read(READ_BYTES);
+      if (bytes.length > 0) {
+        this.#wanted = this.push(bytes);
+      } else {
+        if (this.#core.atEnd && !this.#ended) {
+          this.#ended = true;
+          this.#wanted = false;
+          this.push(null);
+        }
+        return;
+      }
+    }
+  }
+
+  #written(done: (error?: Error | null) => void): void {
+    if (this.#core.full) this.#pendingWrite = done;
+    else done();
+  }
+}
+
+const NO_HEAD = Buffer.alloc(0);
+
+function abortReason(error: Error | null): CodedError {
+  if (error instanceof CodedError) return error;
+  return error === null ? tunnelError('canceled') : tunnelError('canceled', { detail: messageOf(error), cause: error });
+}
