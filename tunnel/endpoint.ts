@@ -52,6 +52,7 @@ export class Endpoint implements OpenerHost, AcceptorHost {
   readonly #tombstones: Tombstones;
   readonly #instances = new Map<string, string>();
   #sweep: { readonly timer: Timer; readonly at: number } | undefined;
+  #draining = false;
   #closed: CodedError | undefined;
 
   constructor(options: EndpointOptions) {
@@ -112,6 +113,11 @@ export class Endpoint implements OpenerHost, AcceptorHost {
     if (this.#closed !== undefined) core.abort(this.#closed);
     else this.seek(core);
     return core;
+  }
+
+  /** Refuses new streams; those that are open go on. */
+  drain(): void {
+    this.#draining = true;
   }
 
   /** Ends every stream with this reason, and refuses new ones. The ports are their owner's to close. */
@@ -203,8 +209,8 @@ export class Endpoint implements OpenerHost, AcceptorHost {
     const outcome = this.#tombstones.find(key);
     if (outcome !== undefined || frame.type === FrameType.RESUME) {
       this.#answerEnded(slot, frame, key, outcome);
-    } else if (this.#closed !== undefined) {
-      refuse(this.#closed);
+    } else if (this.#closed !== undefined || this.#draining) {
+      refuse(this.#closed ?? tunnelError('draining', { retryAfterMs: 1000 }));
     } else if (slot.size >= this.limits.maxLinkStreams || this.#tombstones.full) {
       refuse(tunnelError('overloaded', { detail: `${slot.size} streams on one link`, retryAfterMs: 1000 }));
     } else if (this.#onStream === undefined) {

@@ -132,6 +132,21 @@ export function contentLength(headers: RawHeaders): number | undefined {
   return Number(text);
 }
 
+/**
+ * Whether every server reads this path (with or without its query) the same way. A dot segment does not pass in any spelling
+ * (`%2e`, behind `%2f`, with backslashes), since policy is decided by the path and a server would walk up from it; nor does a
+ * NUL or a broken escape.
+ */
+export function isPlainPath(target: string): boolean {
+  const query = target.indexOf('?');
+  const path = query === -1 ? target : target.slice(0, query);
+  if (!path.startsWith('/') || target.includes('#')) return false;
+  if (!path.includes('%') && !path.includes('\\') && !path.includes('/.')) return true;
+  if (/%(?![0-9a-f]{2})|%00/i.test(path)) return false;
+  const plain = path.replace(/%2e/gi, '.').replace(/%2f|%5c|\\/gi, '/');
+  return !/\/\.{1,2}(?:[/;]|$)/.test(plain);
+}
+
 function connectionOptions(headers: RawHeaders): Set<string> | undefined {
   let listed: Set<string> | undefined;
   for (let index = 0; index + 1 < headers.length; index += 2) {

@@ -10,6 +10,8 @@ import { tunnelError } from './tunnel-error.ts';
  */
 export function couple(stream: Duplex, socket: Duplex, failed: (cause?: unknown) => CodedError = canceled): void {
   let socketError: unknown;
+  // One direction may end long before the other; a TLS server's sockets, and a client's, do not allow for that by themselves.
+  socket.allowHalfOpen = true;
   stream.on('error', ignore);
   stream.on('close', () => {
     if (!isDone(stream)) cut(socket);

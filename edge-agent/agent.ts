@@ -1,0 +1,107 @@
+import { clientTls, identityName, loadKeyStore } from '../certs/index.ts';
+import { Lifecycle, systemClock, type Clock, type Log } from '../base/index.ts';
+import { defaultLimits, dialLink, Endpoint, proxyFromEnvironment, Stream, Ticker, tunnelError, Uplink, type TunnelLimits, type UplinkEvent } from '../tunnel/index.ts';
+import type { AgentConfig } from './agent-config.ts';
+import { ReplicaList } from './replica-list.ts';
+import { ServiceTable } from './services/index.ts';
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly log: Log;
+  readonly version: string;
+  readonly clock?: Clock;
+  readonly limits?: TunnelLimits;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** A running agent. */
+export interface Agent {
+  readonly edge: string;
+  /** Its services, as its configuration declares them. */
+  readonly services: ServiceTable;
+  readonly uplink: Uplink;
+  readonly endpoint: Endpoint;
+  /** Takes no new stream, waits a while for the others, and ends. May be called twice. */
+  close(reason: string): Promise<void>;
+}
+
+/** Starts an agent: links go up, and streams that come down them reach the declared services. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { config, log, version, clock = systemClock, limits = defaultLimits, env = process.env } = options;
+  const lifecycle = new Lifecycle({ clock, onStep: (step, reason) => log.debug('closing', { step, reason }) });
+  const keys = await loadKeyStore(config.keys);
+  const edge = identityName(keys.identity).replace(/^edge\//u, '');
+  const services = new ServiceTable({ services: config.services, addresses: config.addresses });
+  lifecycle.onClose('services', () => services.destroy());
+
+  const endpoint = new Endpoint({
+    clock,
+    limits,
+    onStream: (core) => {
+      const stream = new Stream(core);
+      log.debug('stream-opened', () => ({ ...stream.target }));
+      stream.on('error', (error) => log.debug('stream-failed', () => ({ ...stream.target, error })));
+      services.dispatchStream(stream);
+    },
+  });
+  const ticker = new Ticker(clock);
+  const replicas = new ReplicaList(config.gateways, config.data);
+  await replicas.load();
+  const uplink = new Uplink({
+    clock,
+    ticker,
+    endpoint,
+    limits,
+    links: config.links,
+    targets: () => replicas.targets,
+    dial: (target) => dialLink(target, clientTls(keys), config.proxy ?? proxyFromEnvironment(target, env)),
+    hello: (active) => ({
+      role: 'edge',
+      version: 1,
+      instance: endpoint.instance,
+      agentVersion: version,
+      services: services.services,
+      active,
+    }),
+    onEvent: (event) => {
+      logLink(log, event);
+      if (event.kind === 'opened') replicas.learn(event.welcome['replicas']);
+    },
+  });
+  lifecycle.onClose('links', () => uplink.close(tunnelError('endpoint-closed', { detail: `the agent of ${edge} stopped` })));
+  lifecycle.onClose('streams', () => endpoint.close(tunnelError('endpoint-closed', { detail: `the agent of ${edge} stopped` })));
+  lifecycle.onClose('drain', () => untilIdle(endpoint, clock, config.drainMs), { deadlineMs: config.drainMs + 1000 });
+  uplink.start();
+  log.info('agent-started', { edge, instance: endpoint.instance, services: services.services.map(({ name }) => name) });
+  return { edge, services, uplink, endpoint, close: (reason) => lifecycle.close(reason) };
+}
+
+/** Resolves when no stream is left, or the time is over. */
+async function untilIdle(endpoint: Endpoint, clock: Clock, withinMs: number): Promise<void> {
+  endpoint.drain();
+  const deadline = clock.now() + withinMs;
+  while (endpoint.streams > 0 && clock.now() < deadline) {
+    await new Promise<void>((resolve) => void clock.after(50, resolve));
+  }
+}
+
+function logLink(log: Log, event: UplinkEvent): void {
+  switch (event.kind) {
+    case 'opened':
+    case 'active':
+      log.info(`link-${event.kind}`, { link: event.link.id, target: event.target });
+      return;
+    case 'closed':
+      log.warn('link-closed', { link: event.link.id, target: event.target, code: event.reason.code, reason: event.reason.message });
+      return;
+    case 'failed':
+      log.warn('link-failed', {
+        target: event.target,
+        code: event.reason.code,
+        reason: event.reason.message,
+        fix: event.reason.fix,
+        retryMs: Math.round(event.retryMs),
+      });
+      return;
+  }
+}

@@ -1,0 +1,57 @@
+/** An HTTP server that the edge's owner declares. */
+export interface HttpServiceConfig {
+  readonly name: string;
+  readonly kind: 'http';
+  /** `http://host:port` or `https://host:port`; a path in it is put before each request's path. */
+  readonly url: string;
+  /** A unix socket to connect to in place of the URL's host. */
+  readonly socketPath?: string;
+  /** For `https`. The server's certificate is always verified. */
+  readonly tls?: {
+    /** PEM; default the system's roots. */
+    readonly ca?: string;
+    /** The name that the certificate has to have; default the URL's host. */
+    readonly servername?: string;
+    /** The agent's own certificate towards the service, PEM. */
+    readonly cert?: string;
+    readonly key?: string;
+  };
+  /**
+   * Fields that the agent sets on each request, credentials for instance; what a caller sends under these names is dropped.
+   * They never leave the edge.
+   */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A field that tells the service who calls (`Impersonate-User`, `X-Remote-User`): it is set to the stream's principal. */
+  readonly principalHeader?: string;
+  /** Default 10,000; then `upstream-timeout`, and nothing was executed. */
+  readonly connectTimeoutMs?: number;
+  /** From the end of the request to the answer's head. Default 300,000; 0 waits for ever. Then `upstream-timeout`. */
+  readonly headTimeoutMs?: number;
+  /** Silence within an answer. Default 0, wait for ever, since watches and event streams may be silent. Then `upstream-timeout`. */
+  readonly silenceTimeoutMs?: number;
+  /** Connections at once; more requests wait for one. Default 1024: each watch holds one. */
+  readonly maxConnections?: number;
+}
+
+/** A TCP server that the edge's owner declares. */
+export interface TcpServiceConfig {
+  readonly name: string;
+  readonly kind: 'tcp';
+  /** `host:port`, `[v6]:port`. */
+  readonly address: string;
+  /** Default 10,000; then `upstream-timeout`. */
+  readonly connectTimeoutMs?: number;
+}
+
+export type ServiceConfig = HttpServiceConfig | TcpServiceConfig;
+
+export interface ServicesConfig {
+  readonly services: readonly ServiceConfig[];
+  /**
+   * Addresses that may be dialed without being a service: `10.0.0.0/8:22`, `[fd00::/8]:443`, `10.0.0.7:*`, `db.local:5432`,
+   * `localhost:8080`. Default none. See `AddressList`.
+   */
+  readonly addresses?: readonly string[];
+}
+
+export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;

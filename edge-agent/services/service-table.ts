@@ -1,0 +1,105 @@
+import { CodedError, isDnsLabel, messageOf } from '../../base/index.ts';
+import type { KindStream } from '../../tunnel/kind-stream.ts';
+import { tunnelError } from '../../tunnel/tunnel-error.ts';
+import { AddressList, parseHostPort, type HostPort, type Lookup } from './address-list.ts';
+import { createHttpService, type HttpService } from './http-service.ts';
+import { serveHttp } from './serve-http.ts';
+import { serveTcp } from './serve-tcp.ts';
+import { DEFAULT_CONNECT_TIMEOUT_MS, type ServiceConfig, type ServicesConfig, type TcpServiceConfig } from './service-config.ts';
+import { serviceError } from './service-error.ts';
+
+type Service =
+  | { readonly kind: 'http'; readonly http: HttpService }
+  | { readonly kind: 'tcp'; readonly address: HostPort; readonly connectTimeoutMs: number };
+
+export interface ServiceTableOptions {
+  /** Default the system's resolver. */
+  readonly lookup?: Lookup;
+}
+
+/**
+ * What callers can reach at this edge: the services and addresses that its owner declared, and nothing else, whoever asks.
+ * A table does not change; a new configuration is a new table, and the old one is closed.
+ */
+export class ServiceTable {
+  readonly #services = new Map<string, Service>();
+  readonly #addresses: AddressList;
+
+  /** Throws `service-invalid` or `address-invalid`, naming the entry. */
+  constructor({ services, addresses = [] }: ServicesConfig, { lookup }: ServiceTableOptions = {}) {
+    this.#addresses = new AddressList(addresses, lookup);
+    for (const config of services) {
+      if (!isDnsLabel(config.name)) throw serviceError('service-invalid', { detail: `${JSON.stringify(config.name)} is not a name` });
+      if (this.#services.has(config.name)) throw serviceError('service-invalid', { detail: `${config.name} is declared twice` });
+      this.#services.set(config.name, createService(config));
+    }
+  }
+
+  /** What the agent tells replicas that it serves. */
+  get services(): readonly { readonly name: string; readonly kind: ServiceConfig['kind'] }[] {
+    return Array.from(this.#services, ([name, { kind }]) => ({ name, kind }));
+  }
+
+  /** Takes a stream of kind `http` or `tcp`, or refuses it: `service-unknown`, `address-denied`, `kind-unknown`. */
+  dispatchStream(stream: KindStream): void {
+    const { kind, service: name, path } = stream.target;
+    const service = this.#services.get(name);
+    if (kind === 'http') {
+      if (service?.kind === 'http') serveHttp(stream, service.http);
+      else stream.refuse(unknown(name, service, kind));
+    } else if (kind === 'tcp') {
+      if (name === '') void this.#dialAddress(stream, path);
+      else if (service?.kind === 'tcp') serveTcp(stream, service.address, service.connectTimeoutMs);
+      else stream.refuse(unknown(name, service, kind));
+    } else {
+      stream.refuse(tunnelError('kind-unknown', { detail: kind }));
+    }
+  }
+
+  /** Resolves when what runs has ended. May be called twice. */
+  async close(): Promise<void> {
+    await Promise.all(this.#pools().map(({ pool }) => pool.close()));
+  }
+
+  /** Cuts what runs. */
+  async destroy(error: CodedError = tunnelError('endpoint-closed')): Promise<void> {
+    await Promise.all(this.#pools().map(({ pool }) => pool.destroy(error)));
+  }
+
+  async #dialAddress(stream: KindStream, text: string): Promise<void> {
+    // The opener may go away while a name is looked up.
+    stream.on('error', ignore);
+    try {
+      const target = await this.#addresses.resolve(text);
+      if (!stream.destroyed) serveTcp(stream, target, DEFAULT_CONNECT_TIMEOUT_MS);
+    } catch (error) {
+      const refusal = error instanceof CodedError ? error : tunnelError('upstream-refused', { detail: messageOf(error), cause: error });
+      if (!stream.destroyed) stream.refuse(refusal);
+    }
+  }
+
+  #pools(): HttpService[] {
+    return [...this.#services.values()].flatMap((service) => (service.kind === 'http' ? [service.http] : []));
+  }
+}
+
+function createService(config: ServiceConfig): Service {
+  if (config.kind === 'http') return { kind: 'http', http: createHttpService(config) };
+  return { kind: 'tcp', address: addressOf(config), connectTimeoutMs: config.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS };
+}
+
+function addressOf({ name, address }: TcpServiceConfig): HostPort {
+  const parsed = parseHostPort(address);
+  if (parsed === undefined) throw serviceError('service-invalid', { detail: `${name}: address: ${address}` });
+  return parsed;
+}
+
+/** A service of the other kind is as good as none: bytes to an HTTP service would pass by what is checked of its requests. */
+function unknown(name: string, service: Service | undefined, kind: string): CodedError {
+  const detail = service === undefined ? name : `${name} is of kind ${service.kind}, not ${kind}`;
+  return tunnelError('service-unknown', { detail });
+}
+
+function ignore(): void {
+  // `close` follows and is what counts.
+}

@@ -1,0 +1,21 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** `/healthz`: the process lives. `/readyz`: send it new work. Both need no identity and tell nothing else. */
+export function answerHealth(_request: IncomingMessage, response: ServerResponse, path: string, ready: () => boolean): boolean {
+  if (path === '/healthz' || path === '/livez') return answerText(response, 200, 'ok');
+  if (path === '/readyz') return ready() ? answerText(response, 200, 'ok') : answerText(response, 503, 'draining');
+  return false;
+}
+
+export function answerJson(response: ServerResponse, status: number, body: unknown): boolean {
+  const bytes = Buffer.from(JSON.stringify(body));
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': bytes.length });
+  response.end(bytes);
+  return true;
+}
+
+function answerText(response: ServerResponse, status: number, text: string): boolean {
+  response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': text.length });
+  response.end(text);
+  return true;
+}

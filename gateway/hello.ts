@@ -1,0 +1,29 @@
+import { validate, z } from '../base/index.ts';
+import type { IdentityKind } from '../certs/index.ts';
+import { tunnelError, type LinkBody } from '../tunnel/index.ts';
+import type { EdgeHello } from './edge-registry.ts';
+import { gatewayError } from './gateway-error.ts';
+
+const services = z.array(z.object({ name: z.string().max(63), kind: z.string().max(32) })).max(1000);
+
+const edgeHello = z.object({
+  role: z.literal('edge'),
+  version: z.literal(1),
+  instance: z.string().regex(/^[0-9a-f]{8,64}$/u),
+  agentVersion: z.string().max(64).default(''),
+  services: services.default([]),
+  active: z.boolean().default(false),
+});
+
+const clientHello = z.object({ role: z.literal('client'), version: z.literal(1), instance: z.string().max(64) });
+
+export type Hello = ({ readonly role: 'edge' } & EdgeHello) | { readonly role: 'client'; readonly instance: string };
+
+/** Reads a HELLO; its role has to be the one that the certificate allows. Errors: `hello-malformed`, `version-unsupported`. */
+export function parseHello(kind: IdentityKind, body: LinkBody): Hello {
+  if (body['version'] !== 1) throw tunnelError('version-unsupported', { detail: `${String(body['version'])}, this replica speaks 1` });
+  const result = validate<Hello>(kind === 'edge' ? edgeHello : clientHello, body);
+  if ('value' in result) return result.value;
+  const [problem] = result.problems;
+  throw gatewayError('hello-malformed', { detail: problem === undefined ? '' : `${problem.path.join('.')}: ${problem.message}` });
+}

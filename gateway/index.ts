@@ -1,0 +1,2 @@
+export { gatewayConfigSchema, type GatewayConfig } from './gateway-config.ts';
+export { startReplica, type Replica, type ReplicaOptions } from './replica.ts';

@@ -1,0 +1,74 @@
+import { clientTls, loadKeyStore, type KeyStore } from '../certs/index.ts';
+import { systemClock, type Clock } from '../base/index.ts';
+import { defaultLimits, dialLink, Endpoint, proxyFromEnvironment, Ticker, tunnelError, Uplink, type TunnelLimits, type UplinkEvent } from '../tunnel/index.ts';
+import { loadClientConfig, type ClientConfig } from './client-config.ts';
+import { Edge } from './edge.ts';
+import { Api } from './api-client.ts';
+
+export interface ConnectOptions {
+  /** A `client.yaml`, or what stands in one. */
+  readonly config: string | ClientConfig;
+  /** Told what happens to the links: for status lines and logs. */
+  readonly onEvent?: (event: UplinkEvent) => void;
+  readonly clock?: Clock;
+  readonly limits?: TunnelLimits;
+}
+
+/**
+ * Connects to the fleet. Resolves at once: links are opened in the background, and what is asked for meanwhile waits, as it
+ * does whenever links are away. Errors: `config-missing`, `config-invalid`, `key-store-missing`, `key-store-invalid`.
+ */
+export async function connect(options: ConnectOptions): Promise<Fleet> {
+  const config = typeof options.config === 'string' ? await loadClientConfig(options.config) : options.config;
+  return new Fleet(config, await loadKeyStore(config.keys), options);
+}
+
+/** All edges, through whichever replica answers. */
+export class Fleet {
+  /** The replicas' own API. */
+  readonly api: Api;
+  readonly #endpoint: Endpoint;
+  readonly #uplink: Uplink;
+
+  constructor(config: ClientConfig, keys: KeyStore, { onEvent, clock = systemClock, limits = defaultLimits }: Omit<ConnectOptions, 'config'>) {
+    this.api = new Api(config.replicas.map(({ api }) => api), keys);
+    this.#endpoint = new Endpoint({ clock, limits });
+    this.#uplink = new Uplink({
+      clock,
+      ticker: new Ticker(clock),
+      endpoint: this.#endpoint,
+      limits,
+      links: Math.min(2, config.replicas.length),
+      targets: () => config.replicas.map(({ link }) => link),
+      dial: (target) => dialLink(target, clientTls(keys), proxyFromEnvironment(target, process.env)),
+      hello: () => ({ role: 'client', version: 1, instance: this.#endpoint.instance }),
+      ...(onEvent === undefined ? {} : { onEvent }),
+    });
+    this.#uplink.start();
+  }
+
+  edge(name: string): Edge {
+    return new Edge(name, this.#endpoint);
+  }
+
+  /** Links that are open now. */
+  get links(): Uplink['links'] {
+    return this.#uplink.links;
+  }
+
+  /** Streams that are open, and those of them that look for a path. */
+  get streams(): { readonly open: number; readonly detached: number } {
+    return { open: this.#endpoint.streams, detached: this.#endpoint.detachedStreams };
+  }
+
+  /** Ends every stream and link. */
+  async close(): Promise<void> {
+    this.#endpoint.close(tunnelError('canceled', { detail: 'the client closed' }));
+    this.#uplink.close(tunnelError('link-closed', { detail: 'the client closed' }));
+    await this.api.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

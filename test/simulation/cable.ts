@@ -1,0 +1,113 @@
+import type { CodedError } from '../../base/index.ts';
+import { Link, type LinkBody } from '../../tunnel/link.ts';
+import type { TunnelLimits } from '../../tunnel/limits.ts';
+import { MemoryWire } from '../../tunnel/memory-wire.ts';
+import type { Ticker } from '../../tunnel/ticker.ts';
+import { nobody } from '../../tunnel/wire.ts';
+import type { Random } from './random.ts';
+import type { Process, VirtualClock } from './virtual-clock.ts';
+
+/** Codes that may end a link between honest parties. */
+const EXPECTED = new Set(['link-closed', 'link-silent', 'handshake-timeout', 'endpoint-closed', 'draining']);
+
+export interface CableEnd {
+  readonly process: Process;
+  readonly ticker: Ticker;
+  readonly limits: TunnelLimits;
+  /** The handshake is over. */
+  onOpen(link: Link, body: LinkBody): void;
+  onUpdate(link: Link, body: LinkBody): void;
+  onClose(link: Link): void;
+}
+
+export interface CableOptions {
+  readonly id: string;
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly hello: LinkBody;
+  readonly dialer: CableEnd;
+  readonly acceptor: CableEnd;
+  readonly fail: (message: string) => void;
+  readonly trace: (message: string) => void;
+}
+
+/** A link with both its ends, and what can happen to it. */
+export class Cable {
+  readonly id: string;
+  readonly dialer: Process;
+  readonly acceptor: Process;
+  /** Messages take this much longer at the moment. */
+  slownessMs = 0;
+  readonly #wires: readonly [MemoryWire, MemoryWire];
+  readonly #links: readonly [Link, Link];
+
+  constructor(options: CableOptions) {
+    const { clock, random, dialer, acceptor } = options;
+    this.id = options.id;
+    this.dialer = dialer.process;
+    this.acceptor = acceptor.process;
+    const delayMs = random.pick(1, 5, 40);
+    this.#wires = MemoryWire.pair(clock, () => delayMs * (0.5 + random.next()) + this.slownessMs);
+    const end = (role: 'dialer' | 'acceptor', wire: MemoryWire, { process, ticker, limits, ...told }: CableEnd): Link => {
+      const link: Link = new Link({
+        id: options.id,
+        wire,
+        role,
+        clock: process,
+        ticker,
+        limits,
+        hello: options.hello,
+        user: {
+          onHello: () => link.welcome({}),
+          onOpen: (body) => told.onOpen(link, body),
+          onUpdate: (body) => told.onUpdate(link, body),
+          onGoaway() {},
+          onClose: (reason: CodedError) => {
+            options.trace(`${process.name} loses ${options.id}: ${reason.code} ${reason.message}`);
+            if (!EXPECTED.has(reason.code)) options.fail(`${options.id} ends with ${reason.code}: ${reason.message}`);
+            told.onClose(link);
+          },
+        },
+      });
+      return link;
+    };
+    this.#links = [end('dialer', this.#wires[0], dialer), end('acceptor', this.#wires[1], acceptor)];
+  }
+
+  get over(): boolean {
+    return this.#links[0].closed && this.#links[1].closed;
+  }
+
+  /** The end of a process is no more. The other end is told, or has to find out. */
+  die(process: Process, told: boolean): void {
+    const mine = this.dialer === process ? this.#wires[0] : this.#wires[1];
+    mine.user = nobody;
+    if (told) mine.cut();
+    else this.blackHole();
+  }
+
+  /** Both ends are told at once; what is under way is lost. */
+  cut(): void {
+    this.#wires[0].cut();
+  }
+
+  /** Nobody is told. */
+  blackHole(): void {
+    for (const wire of this.#wires) wire.silent = true;
+  }
+
+  /** One direction carries nothing any more, and nobody is told. */
+  silenceOneWay(dialers: boolean): void {
+    this.#wires[dialers ? 0 : 1].silent = true;
+  }
+
+  /** One end is told, the other has to find out. */
+  tellOne(dialer: boolean): void {
+    this.blackHole();
+    this.#wires[dialer ? 0 : 1].destroy();
+  }
+
+  close(reason: CodedError, dialer: boolean): void {
+    this.#links[dialer ? 0 : 1].close(reason);
+  }
+}
