@@ -20,7 +20,11 @@ export interface CodeDetail {
 }
 
 /** Makes the error of one row, so that every folder's table reads the same way. */
-export function codedError(code: string, entry: CodeEntry, { detail, retryAfterMs, cause }: CodeDetail = {}): CodedError {
+export function codedError(
+  code: string,
+  entry: CodeEntry,
+  { detail, retryAfterMs, cause }: CodeDetail = {},
+): CodedError {
   return new CodedError(code, detail === undefined || detail === '' ? entry.text : `${entry.text}: ${detail}`, {
     status: entry.status,
     retryable: entry.retryable,

@@ -3,7 +3,15 @@ import { open } from 'node:fs/promises';
 import { baseError } from './base-error.ts';
 import { nearest } from './nearest.ts';
 import {
-  describeAllowed, keysOf, shapeOf, shapeUnder, validate, variantsOf, type SchemaProblem, type SchemaShape, type z,
+  describeAllowed,
+  keysOf,
+  shapeOf,
+  shapeUnder,
+  validate,
+  variantsOf,
+  type SchemaProblem,
+  type SchemaShape,
+  type z,
 } from './schema.ts';
 import { parseYaml, type YamlText } from './yaml.ts';
 
@@ -61,7 +69,12 @@ export async function loadConfig<S extends z.ZodType>(schema: S, sources: Config
 
 /** The variable that sets the key at `path`: `link.maxStreams` is `PREFIX_LINK_MAX_STREAMS`. */
 export function environmentName(prefix: string, path: Path): string {
-  const words = path.map((key) => String(key).replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll('-', '_').toUpperCase());
+  const words = path.map((key) =>
+    String(key)
+      .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+      .replaceAll('-', '_')
+      .toUpperCase(),
+  );
   return [prefix, ...words].join('_');
 }
 
@@ -73,7 +86,8 @@ async function readBounded(file: string): Promise<string> {
     for (;;) {
       const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
       length += bytesRead;
-      if (length > maxConfigBytes) throw baseError('config-invalid', { detail: `${file}: longer than ${maxConfigBytes} bytes` });
+      if (length > maxConfigBytes)
+        throw baseError('config-invalid', { detail: `${file}: longer than ${maxConfigBytes} bytes` });
       if (bytesRead === 0) return buffer.toString('utf8', 0, length);
     }
   } catch (error) {
@@ -155,9 +169,16 @@ function withSetting(target: unknown, path: Path, value: unknown): unknown {
   return { ...record, [key]: withSetting(current, rest, value) };
 }
 
-function placeOf(problem: SchemaProblem, settings: readonly Setting[], text: YamlText | undefined, sources: ConfigSources): string {
+function placeOf(
+  problem: SchemaProblem,
+  settings: readonly Setting[],
+  text: YamlText | undefined,
+  sources: ConfigSources,
+): string {
   const path = problem.unknownKeys[0] === undefined ? problem.path : [...problem.path, problem.unknownKeys[0]];
-  const setting = settings.findLast((candidate) => candidate.path.every((key, index) => String(path[index]) === String(key)));
+  const setting = settings.findLast((candidate) =>
+    candidate.path.every((key, index) => String(path[index]) === String(key)),
+  );
   if (setting !== undefined) return setting.from;
   return text === undefined ? 'configuration' : `${sources.file}:${text.lineOf(path)}`;
 }

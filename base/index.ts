@@ -8,7 +8,14 @@ export { isDnsLabel, isDnsName } from './dns-label.ts';
 export { Lifecycle, untilSignal, type CloseStepOptions, type LifecycleOptions } from './lifecycle.ts';
 export { createLog, silentLog, type Log, type LogFields, type LogLevel, type LogOptions } from './log.ts';
 export {
-  Metrics, type CounterMetric, type GaugeMetric, type GaugeOptions, type HistogramMetric, type HistogramOptions, type MetricLabels, type MetricOptions,
+  Metrics,
+  type CounterMetric,
+  type GaugeMetric,
+  type GaugeOptions,
+  type HistogramMetric,
+  type HistogramOptions,
+  type MetricLabels,
+  type MetricOptions,
 } from './metrics.ts';
 export { nearest } from './nearest.ts';
 export { checkRuntime, pinnedRuntime } from './runtime-check.ts';

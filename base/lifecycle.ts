@@ -1,6 +1,9 @@
 import { baseError } from './base-error.ts';
 import { systemClock, type Clock } from './clock.ts';
 
+/** The period of a timer that does nothing but keep the process alive. */
+const awakeMs = 60_000;
+
 /** A step of the shutdown; `reason` is the one that `close` was called with. */
 type CloseStep = (reason: string) => void | Promise<void>;
 
@@ -50,7 +53,6 @@ export class Lifecycle {
     this.#steps.push({ name, run, deadlineMs });
   }
 
-
   /**
    * Runs every step, whatever fails; then throws the first failure, `shutdown-timeout` for a step that took too long.
    * The first call decides the reason; later ones get the same promise.
@@ -70,7 +72,7 @@ export class Lifecycle {
 
   async #runAll(reason: string): Promise<void> {
     // A clock's timers do not keep the process alive, and a process that ends here would skip the steps that are left.
-    const awake = setInterval(() => undefined, 60_000);
+    const awake = setInterval(() => undefined, awakeMs);
     let failure: { readonly error: unknown } | undefined;
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
       this.#onStep(step.name, reason);
@@ -101,14 +103,19 @@ export class Lifecycle {
 
 /**
  * Resolves with the first of these signals. After that they act as they do by default, so that a second Ctrl-C ends a
- * process whose shutdown hangs. With `abort` it can be given up: it then rejects with the abort's reason.
+ * process whose shutdown hangs. It keeps the process alive. With `abort` it can be given up: it then rejects with the
+ * abort's reason.
  */
 export function untilSignal(
   signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM'],
   { abort }: { readonly abort?: AbortSignal } = {},
 ): Promise<NodeJS.Signals> {
   return new Promise((resolve, reject) => {
+    if (abort?.aborted === true) return reject(reasonOf(abort));
+    // Signal handlers do not keep the process alive; who waits for one wants it to live until then.
+    const awake = setInterval(() => undefined, awakeMs);
     const end = (): void => {
+      clearInterval(awake);
       for (const signal of signals) process.off(signal, onSignal);
       abort?.removeEventListener('abort', onAbort);
     };
@@ -118,10 +125,14 @@ export function untilSignal(
     };
     const onAbort = (): void => {
       end();
-      reject(abort?.reason);
+      reject(reasonOf(abort));
     };
-    if (abort?.aborted === true) return onAbort();
     for (const signal of signals) process.on(signal, onSignal);
     abort?.addEventListener('abort', onAbort);
   });
+}
+
+function reasonOf(abort: AbortSignal | undefined): Error {
+  const reason: unknown = abort?.reason;
+  return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
 }

@@ -38,8 +38,22 @@ export interface LogOptions {
 
 /** Whatever stands under one of these names is replaced, at the top of an event or one level below. */
 const secretNames = [
-  'authorization', 'Authorization', 'proxy-authorization', 'cookie', 'set-cookie', 'password', 'passphrase', 'secret', 'token',
-  'joinToken', 'bearer', 'apiKey', 'privateKey', 'keyPem', 'clientSecret', 'streamId',
+  'authorization',
+  'Authorization',
+  'proxy-authorization',
+  'cookie',
+  'set-cookie',
+  'password',
+  'passphrase',
+  'secret',
+  'token',
+  'joinToken',
+  'bearer',
+  'apiKey',
+  'privateKey',
+  'keyPem',
+  'clientSecret',
+  'streamId',
 ];
 
 /** Opens the log of a process. Lines are written in the background and, at the process's end, flushed. */
@@ -50,7 +64,10 @@ export function createLog({ level = 'info', name, destination = 'stdout' }: LogO
     base: { name },
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    serializers: { error: errorFields, reason: (reason: unknown) => (reason instanceof Error ? errorFields(reason) : reason) },
+    serializers: {
+      error: errorFields,
+      reason: (reason: unknown) => (reason instanceof Error ? errorFields(reason) : reason),
+    },
     redact: { paths: secretNames.flatMap((secret) => [`["${secret}"]`, `*["${secret}"]`]), censor: '[secret]' },
   };
   if (typeof destination === 'object' && 'write' in destination) return wrap(pino(options, destination));

@@ -77,7 +77,13 @@ export class Metrics {
   }
 
   histogram({ name, help, labels = [], buckets = durationBuckets }: HistogramOptions): HistogramMetric {
-    const histogram = new Histogram({ name, help, labelNames: labels, buckets: [...buckets], registers: [this.#registry] });
+    const histogram = new Histogram({
+      name,
+      help,
+      labelNames: labels,
+      buckets: [...buckets],
+      registers: [this.#registry],
+    });
     return { observe: (value, at) => (at === undefined ? histogram.observe(value) : histogram.observe(at, value)) };
   }
 }

@@ -12,7 +12,8 @@ export const pinnedRuntime = '24.21.0';
  */
 export function checkRuntime(version: string = process.versions.node): string | undefined {
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (!(major >= oldestMajor)) throw baseError('runtime-too-old', { detail: `this is ${version}, ${oldestMajor} is needed` });
+  if (!(major >= oldestMajor))
+    throw baseError('runtime-too-old', { detail: `this is ${version}, ${oldestMajor} is needed` });
   const [, pinnedMinor = 0] = pinnedRuntime.split('.').map(Number);
   if (major > oldestMajor || minor >= pinnedMinor) return undefined;
   return `Node ${version} is older than ${pinnedRuntime} and lacks security fixes; run the pinned one, \`node_modules/.bin/node\``;

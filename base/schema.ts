@@ -14,7 +14,10 @@ export interface SchemaProblem {
 }
 
 /** Checks `value`; either the parsed value or every problem with it, never an exception. */
-export function validate<T>(schema: z.ZodType<T>, value: unknown): { value: T } | { problems: readonly SchemaProblem[] } {
+export function validate<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+): { value: T } | { problems: readonly SchemaProblem[] } {
   const result = schema.safeParse(value);
   return result.success ? { value: result.data } : { problems: result.error.issues.map(problemOf) };
 }
@@ -76,7 +79,12 @@ export function describeAllowed(shape: SchemaShape): string {
   if (shape.properties !== undefined) return `an object with ${Object.keys(shape.properties).join(', ')}`;
   if (shape.type === 'array') return `a list of ${describeAllowed(shape.items ?? {}) || 'anything'}`;
   if (shape.type === 'object') return 'an object';
-  return [shape.type, bounds(shape), shape.format, shape.pattern === undefined ? undefined : `matching ${shape.pattern}`]
+  return [
+    shape.type,
+    bounds(shape),
+    shape.format,
+    shape.pattern === undefined ? undefined : `matching ${shape.pattern}`,
+  ]
     .filter((part) => part !== undefined && part !== '')
     .join(' ');
 }
@@ -103,7 +111,11 @@ function range(low: number | undefined, high: number | undefined): string {
 function problemOf(issue: z.core.$ZodIssue): SchemaProblem {
   const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
   if (issue.code === 'unrecognized_keys') {
-    return { path, message: `unknown key ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}`, unknownKeys: issue.keys };
+    return {
+      path,
+      message: `unknown key ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}`,
+      unknownKeys: issue.keys,
+    };
   }
   if (issue.code === 'invalid_key') {
     return { path, message: issue.issues[0]?.message ?? issue.message, unknownKeys: [] };

@@ -21,15 +21,24 @@ export interface YamlProblem {
 export function parseYaml(text: string): YamlText | { problems: readonly YamlProblem[] } {
   const lines = new LineCounter();
   try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2', uniqueKeys: true, merge: false });
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      version: '1.2',
+      uniqueKeys: true,
+      merge: false,
+    });
     if (document.errors.length > 0) {
-      return { problems: document.errors.map((error) => ({ line: lines.linePos(error.pos[0]).line, message: error.message })) };
+      return {
+        problems: document.errors.map((error) => ({ line: lines.linePos(error.pos[0]).line, message: error.message })),
+      };
     }
     const value: unknown = document.toJS({ maxAliasCount: maxAliases });
     return { value, lineOf: (path) => lineOf(document, lines, path) };
   } catch (error) {
     // The parser recurses by nesting and throws on too many aliases.
-    const message = error instanceof RangeError ? 'nested too deeply' : String(error instanceof Error ? error.message : error);
+    const message =
+      error instanceof RangeError ? 'nested too deeply' : String(error instanceof Error ? error.message : error);
     return { problems: [{ line: 1, message }] };
   }
 }

@@ -43,7 +43,11 @@ export interface LeafRequest extends Validity {
 }
 
 /** Makes the root of a trust domain. Valid 10 years by default. */
-export async function createRoot({ trustDomain, validMs = 10 * yearMs, at = Date.now() }: Validity & { readonly trustDomain: string }): Promise<Authority> {
+export async function createRoot({
+  trustDomain,
+  validMs = 10 * yearMs,
+  at = Date.now(),
+}: Validity & { readonly trustDomain: string }): Promise<Authority> {
   if (!isDnsName(trustDomain)) throw certError('issue-refused', `${JSON.stringify(trustDomain)} is no trust domain`);
   const key = newKey();
   const subject = authoritySubject(undefined);
@@ -62,7 +66,11 @@ export async function createRoot({ trustDomain, validMs = 10 * yearMs, at = Date
 }
 
 /** Makes the issuing authority of one kind. Valid 5 years by default, and no longer than its root. */
-export async function createIssuer(root: Authority, kind: IdentityKind, { validMs = 5 * yearMs, at = Date.now() }: Validity = {}): Promise<Authority> {
+export async function createIssuer(
+  root: Authority,
+  kind: IdentityKind,
+  { validMs = 5 * yearMs, at = Date.now() }: Validity = {},
+): Promise<Authority> {
   if (root.kind !== undefined) throw certError('issue-refused', 'only a root makes issuers');
   const key = newKey();
   const signer = signerOf(root);
@@ -86,11 +94,16 @@ export async function createIssuer(root: Authority, kind: IdentityKind, { validM
  * checks that, and that the holder may have this identity. Valid 24 hours by default, and no longer than its issuer.
  * Throws `issue-refused`.
  */
-export async function issueLeaf(issuer: Authority, request: LeafRequest & { readonly publicKey: KeyObject }): Promise<IssuedLeaf> {
+export async function issueLeaf(
+  issuer: Authority,
+  request: LeafRequest & { readonly publicKey: KeyObject },
+): Promise<IssuedLeaf> {
   const { identity, publicKey, hosts = [], validMs = 24 * hourMs, at = Date.now() } = request;
   const uri = formatIdentity(identity);
-  if (issuer.kind !== identity.kind) throw certError('issue-refused', `the issuer of ${issuer.kind ?? 'a root'} cannot name ${uri}`);
-  if (issuer.trustDomain !== identity.trustDomain) throw certError('issue-refused', `${uri} is not of ${issuer.trustDomain}`);
+  if (issuer.kind !== identity.kind)
+    throw certError('issue-refused', `the issuer of ${issuer.kind ?? 'a root'} cannot name ${uri}`);
+  if (issuer.trustDomain !== identity.trustDomain)
+    throw certError('issue-refused', `${uri} is not of ${issuer.trustDomain}`);
   if (!isAllowedKey(publicKey)) throw certError('issue-refused', 'the key has to be ECDSA on P-256 or P-384');
   if ((identity.kind === 'replica') !== hosts.length > 0) {
     throw certError('issue-refused', 'replicas have the names and addresses where they listen, others have none');
@@ -116,7 +129,10 @@ export async function issueLeaf(issuer: Authority, request: LeafRequest & { read
 }
 
 /** Issues a certificate for a key made here: for replicas and tests; an edge makes its key where it stays. */
-export async function issueFreshLeaf(issuer: Authority, request: LeafRequest): Promise<IssuedLeaf & { readonly keyPem: string }> {
+export async function issueFreshLeaf(
+  issuer: Authority,
+  request: LeafRequest,
+): Promise<IssuedLeaf & { readonly keyPem: string }> {
   const key = newKey();
   return { ...(await issueLeaf(issuer, { ...request, publicKey: key.publicKey })), keyPem: exportKey(key.privateKey) };
 }
@@ -149,7 +165,8 @@ export function parseAuthority(certPem: string, keyPem: string): Authority {
     const isRoot = authorityUri(trustDomain) === uri;
     if (!isDnsName(trustDomain) || (kind === undefined && !isRoot)) throw new Error('it names no authority');
     if (!certificate.ca) throw new Error('it is no authority');
-    if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) throw new Error('certificate and key do not belong together');
+    if (!certificate.checkPrivateKey(createPrivateKey(keyPem)))
+      throw new Error('certificate and key do not belong together');
     return { trustDomain, kind, certPem, keyPem };
   } catch (error) {
     throw certError('trust-invalid', 'an authority', error);
@@ -163,7 +180,9 @@ export function authoritySubject(kind: IdentityKind | undefined): string {
 
 /** What the leaves of a kind may do in a handshake: only replicas answer one. */
 export function usagesOf(kind: IdentityKind): readonly string[] {
-  return kind === 'replica' ? [extendedKeyUsage.serverAuth, extendedKeyUsage.clientAuth] : [extendedKeyUsage.clientAuth];
+  return kind === 'replica'
+    ? [extendedKeyUsage.serverAuth, extendedKeyUsage.clientAuth]
+    : [extendedKeyUsage.clientAuth];
 }
 
 function newKey(): { publicKey: KeyObject; privateKey: KeyObject } {
@@ -176,7 +195,12 @@ function exportKey(key: KeyObject): string {
 
 function signerOf(authority: Authority) {
   const certificate = new X509Certificate(authority.certPem);
-  return { certificate, subject: authoritySubject(authority.kind), publicKey: certificate.publicKey, privateKey: createPrivateKey(authority.keyPem) };
+  return {
+    certificate,
+    subject: authoritySubject(authority.kind),
+    publicKey: certificate.publicKey,
+    privateKey: createPrivateKey(authority.keyPem),
+  };
 }
 
 function earlier(timeMs: number, certificate: X509Certificate): Date {

@@ -46,7 +46,10 @@ const maxUriLength = 'spiffe://'.length + 253 + '/replica/'.length + 63 + 1 + 63
  * has one meaning and an identity one text. Throws `identity-malformed`.
  */
 export function parseIdentity(uri: string): Identity {
-  const identity = uri.length <= maxUriLength && uri.startsWith('spiffe://') ? fromParts(uri.slice('spiffe://'.length).split('/')) : undefined;
+  const identity =
+    uri.length <= maxUriLength && uri.startsWith('spiffe://')
+      ? fromParts(uri.slice('spiffe://'.length).split('/'))
+      : undefined;
   if (identity === undefined) throw certError('identity-malformed', JSON.stringify(uri.slice(0, maxUriLength)));
   return identity;
 }
@@ -55,7 +58,8 @@ export function parseIdentity(uri: string): Identity {
 export function formatIdentity(identity: Identity): string {
   const uri = `spiffe://${identity.trustDomain}/${identityName(identity)}`;
   const parsed = parseIdentity(uri);
-  if (parsed.kind !== identity.kind || identityName(parsed) !== identityName(identity)) throw certError('identity-malformed', uri);
+  if (parsed.kind !== identity.kind || identityName(parsed) !== identityName(identity))
+    throw certError('identity-malformed', uri);
   return uri;
 }
 
@@ -82,20 +86,22 @@ export function authorityUri(trustDomain: string, kind?: IdentityKind): string {
   return kind === undefined ? `spiffe://${trustDomain}` : `spiffe://${trustDomain}/issuer/${kind}`;
 }
 
-function fromParts([trustDomain = '', kind, ...names]: readonly string[]): Identity | undefined {
+function fromParts([trustDomain = '', kind = '', ...names]: readonly string[]): Identity | undefined {
   if (!isDnsName(trustDomain)) return undefined;
   const [first = '', second = ''] = names;
   switch (kind) {
     case 'edge':
       return names.length === 1 && isDnsLabel(first) ? { kind, trustDomain, id: first } : undefined;
     case 'replica':
-      return names.length === 2 && isDnsLabel(first) && isDnsLabel(second) ? { kind, trustDomain, site: first, name: second } : undefined;
+      return names.length === 2 && isDnsLabel(first) && isDnsLabel(second)
+        ? { kind, trustDomain, site: first, name: second }
+        : undefined;
     case 'component':
       return names.length === 1 && isDnsLabel(first) ? { kind, trustDomain, name: first } : undefined;
     case 'operator':
       return names.length === 1 && isOperatorName(first) ? { kind, trustDomain, name: first } : undefined;
     default:
-      // A kind that does not exist: the text comes from outside.
+      // A kind that does not exist, or none: the text comes from outside.
       return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { X509Certificate, createPrivateKey, randomBytes } from 'node:crypto';
+import { createPrivateKey, randomBytes, type X509Certificate } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -74,7 +74,8 @@ function leafIn(file: string, pem: string, trust: TrustBundle): { leaf: X509Cert
     if (leaf === undefined || issuer === undefined) throw new Error('it has to hold the certificate and its issuer');
     if (!leaf.checkIssued(issuer)) throw new Error('the second certificate is not the issuer of the first');
     const identity = identityIn(readCertificate(leaf.raw));
-    if (identity.trustDomain !== trust.trustDomain) throw new Error(`it is of ${identity.trustDomain}, the roots are of ${trust.trustDomain}`);
+    if (identity.trustDomain !== trust.trustDomain)
+      throw new Error(`it is of ${identity.trustDomain}, the roots are of ${trust.trustDomain}`);
     return { leaf, identity };
   } catch (error) {
     throw certError('key-store-invalid', file, error);

@@ -52,7 +52,9 @@ export function checkLeaf(leaf: X509Certificate, policy: LeafPolicy): Identity {
   if (identity.trustDomain !== policy.trust.trustDomain) throw certError('cert-trust-domain', identity.trustDomain);
   if (!policy.kinds.includes(identity.kind)) throw certError('cert-kind', identity.kind);
   const usages = usagesOf(identity.kind);
-  const exact = fields.extendedKeyUsage.length === usages.length && usages.every((usage) => fields.extendedKeyUsage.includes(usage));
+  const exact =
+    fields.extendedKeyUsage.length === usages.length &&
+    usages.every((usage) => fields.extendedKeyUsage.includes(usage));
   if (!exact) throw certError('cert-key-usage', `extended key usage ${fields.extendedKeyUsage.join(', ') || 'none'}`);
 
   if (leaf.issuer !== authoritySubject(identity.kind)) throw certError('cert-issuer', JSON.stringify(leaf.issuer));
@@ -72,7 +74,8 @@ export function identityIn({ names, otherNames }: CertificateFields): Identity {
   if (more.length > 0 || otherNames > 0) throw certError('cert-identity', 'more than one name');
   const identity = parsed(uri);
   const hosts = names.dnsNames.length + names.ipAddresses.length;
-  if (identity.kind !== 'replica' && hosts > 0) throw certError('cert-identity', `a name of a host beside ${identity.kind}`);
+  if (identity.kind !== 'replica' && hosts > 0)
+    throw certError('cert-identity', `a name of a host beside ${identity.kind}`);
   return identity;
 }
 

@@ -16,7 +16,11 @@ export function encodeNameConstraints({ uriHost, hosts }: NameConstraints): Buff
   const permitted = element(0xa0, [subtree(6, Buffer.from(uriHost, 'latin1'))]);
   if (hosts) return element(0x30, [permitted]);
   // An empty DNS name and an all-zero mask stand for every name and every address.
-  const excluded = element(0xa1, [subtree(2, Buffer.alloc(0)), subtree(7, Buffer.alloc(8)), subtree(7, Buffer.alloc(32))]);
+  const excluded = element(0xa1, [
+    subtree(2, Buffer.alloc(0)),
+    subtree(7, Buffer.alloc(8)),
+    subtree(7, Buffer.alloc(32)),
+  ]);
   return element(0x30, [permitted, excluded]);
 }
 
@@ -28,6 +32,7 @@ function subtree(nameType: number, value: Buffer): Buffer {
 function element(tag: number, parts: readonly Buffer[]): Buffer {
   const content = Buffer.concat(parts);
   const { length } = content;
-  const header = length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
+  const header =
+    length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from(header), content]);
 }

@@ -47,7 +47,11 @@ function serverTls(credentials: TlsCredentials): TlsOptions {
   return { ...contextOf(credentials), ALPNProtocols: ['http/1.1'], handshakeTimeout: handshakeTimeoutMs };
 }
 
-function contextOf({ chainPem, keyPem, trust }: Pick<TlsCredentials, 'trust'> & Partial<TlsCredentials>): SecureContextOptions {
+function contextOf({
+  chainPem,
+  keyPem,
+  trust,
+}: Pick<TlsCredentials, 'trust'> & Partial<TlsCredentials>): SecureContextOptions {
   return {
     ...(chainPem === undefined ? {} : { cert: chainPem }),
     ...(keyPem === undefined ? {} : { key: keyPem }),

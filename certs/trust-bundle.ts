@@ -21,10 +21,12 @@ export interface TrustBundle {
 /** Reads a bundle of roots. Throws `trust-invalid`. */
 export function parseTrustBundle(pem: string): TrustBundle {
   const roots = certificatesOf(pem);
-  if (roots.length === 0 || roots.length > maxRoots) throw certError('trust-invalid', `${roots.length} roots instead of 1 to ${maxRoots}`);
+  if (roots.length === 0 || roots.length > maxRoots)
+    throw certError('trust-invalid', `${roots.length} roots instead of 1 to ${maxRoots}`);
   const domains = new Set(roots.map(trustDomainOf));
   const [trustDomain = ''] = domains;
-  if (domains.size !== 1) throw certError('trust-invalid', `roots of several trust domains: ${[...domains].join(', ')}`);
+  if (domains.size !== 1)
+    throw certError('trust-invalid', `roots of several trust domains: ${[...domains].join(', ')}`);
   return { trustDomain, pem: roots.map((root) => root.toString()).join(''), roots };
 }
 
@@ -44,6 +46,7 @@ function trustDomainOf(root: X509Certificate): string {
   if (!named) throw certError('trust-invalid', 'a root that names no trust domain');
   const signs = fields.isCa && (fields.keyUsage & keyUsage.keyCertSign) !== 0;
   if (!signs || !hasAllowedAlgorithms(root)) throw certError('trust-invalid', 'a certificate that is no root');
-  if (!root.checkIssued(root) || !root.verify(root.publicKey)) throw certError('trust-invalid', 'a root that did not sign itself');
+  if (!root.checkIssued(root) || !root.verify(root.publicKey))
+    throw certError('trust-invalid', 'a root that did not sign itself');
   return trustDomain;
 }

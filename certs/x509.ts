@@ -1,10 +1,18 @@
 import './reflect-metadata.ts';
 
 import {
-  AuthorityKeyIdentifierExtension, BasicConstraintsExtension, ExtendedKeyUsageExtension, Extension, KeyUsagesExtension,
-  SubjectAlternativeNameExtension, SubjectKeyIdentifierExtension, X509Certificate, X509CertificateGenerator, type JsonGeneralNames,
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsageExtension,
+  Extension,
+  KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+  type JsonGeneralNames,
 } from '@peculiar/x509';
-import { KeyObject, randomBytes } from 'node:crypto';
+import { randomBytes, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 
 import { certError } from './cert-error.ts';
@@ -56,7 +64,8 @@ export async function writeCertificate(template: CertificateTemplate): Promise<s
     await SubjectKeyIdentifierExtension.create(spki),
     await AuthorityKeyIdentifierExtension.create(issuerSpki),
   ];
-  if (template.extendedKeyUsage.length > 0) extensions.push(new ExtendedKeyUsageExtension([...template.extendedKeyUsage]));
+  if (template.extendedKeyUsage.length > 0)
+    extensions.push(new ExtendedKeyUsageExtension([...template.extendedKeyUsage]));
   if (template.constraints !== undefined) {
     extensions.push(new Extension(nameConstraintsOid, true, encodeNameConstraints(template.constraints)));
   }

@@ -25,6 +25,7 @@ export class EdgeDirectory {
   #watch: Watch | undefined;
   #denied: (edge: string) => void = () => {};
   #closed = false;
+  #revision = 0;
 
   static async open(store: Store): Promise<EdgeDirectory> {
     const directory = new EdgeDirectory(store);
@@ -49,6 +50,11 @@ export class EdgeDirectory {
 
   get edges(): readonly EdgeRecord[] {
     return [...this.#records.values()].map(({ record }) => record).sort((one, other) => (one.metadata.name < other.metadata.name ? -1 : 1));
+  }
+
+  /** The store's revision that memory has seen. */
+  get revision(): number {
+    return this.#revision;
   }
 
   find(edge: string): EdgeRecord | undefined {
@@ -142,6 +148,7 @@ export class EdgeDirectory {
 
   #apply(event: StoreEvent): void {
     const { key, modRevision } = event.type === 'put' ? event.entry : event;
+    this.#revision = Math.max(this.#revision, modRevision);
     if (key.startsWith(EPOCHS)) {
       const edge = key.slice(EPOCHS.length);
       if ((this.#epochs.get(edge)?.revision ?? 0) >= modRevision) return;

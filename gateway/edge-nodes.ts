@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { edgeNodesPath, parseEdgeNode, type EdgeNode } from '../api/index.ts';
+import { apiVersion, initialEdgeStatus, parseEdgeNode, parseEdgeNodesPath, type EdgeNode, type EdgeNodeList, type EdgeNodeStatus } from '../api/index.ts';
 import { CodedError } from '../base/index.ts';
 import { sendFailure } from './front/index.ts';
 import type { EdgeDirectory, EdgeRecord } from './edge-directory.ts';
@@ -10,7 +10,7 @@ import { answerJson } from './health.ts';
 export interface EdgeNodesOptions {
   readonly directory: EdgeDirectory;
   readonly registry: EdgeRegistry;
-  /** The replica's name, for the links that end here. */
+  /** `site/name` of this replica, for the links that end here. */
   readonly replica: string;
 }
 
@@ -25,9 +25,11 @@ export class EdgeNodes {
   }
 
   answer(request: IncomingMessage, response: ServerResponse, path: string): boolean {
-    if (path !== edgeNodesPath && !path.startsWith(`${edgeNodesPath}/`)) return false;
-    const name = decodeURIComponent(path.slice(edgeNodesPath.length + 1));
+    const parsed = parseEdgeNodesPath(path);
+    if (parsed === undefined) return false;
+    const { name = '', subresource } = parsed;
     const method = request.method ?? 'GET';
+    if (subresource !== undefined && method !== 'GET') throw gatewayError('method-unknown', { detail: `${method} of a status` });
     this.#handle(method, name, request).then(
       ([status, body]) => answerJson(response, status, body),
       (error: unknown) => sendFailure(response, error instanceof CodedError ? error : gatewayError('body-malformed', { cause: error })),
@@ -38,7 +40,7 @@ export class EdgeNodes {
   async #handle(method: string, name: string, request: IncomingMessage): Promise<[status: number, body: unknown]> {
     const { directory } = this.#options;
     if (name === '') {
-      if (method === 'GET') return [200, { apiVersion: 'causeway.io/v1', kind: 'EdgeNodeList', metadata: {}, items: directory.edges.map((edge) => this.#node(edge)) }];
+      if (method === 'GET') return [200, this.#list()];
       if (method !== 'POST') throw gatewayError('method-unknown', { detail: method });
       const { metadata, spec } = parseEdgeNode(await readJson(request));
       return [201, this.#node(await directory.create(metadata.name, spec, metadata.labels))];
@@ -63,6 +65,12 @@ export class EdgeNodes {
     }
   }
 
+  #list(): EdgeNodeList {
+    const { directory } = this.#options;
+    const items = directory.edges.map((edge) => this.#node(edge));
+    return { apiVersion, kind: 'EdgeNodeList', metadata: { resourceVersion: String(directory.revision) }, items };
+  }
+
   #find(name: string): EdgeRecord {
     const record = this.#options.directory.find(name);
     if (record === undefined) throw gatewayError('not-found', { detail: `EdgeNode ${name}` });
@@ -71,37 +79,32 @@ export class EdgeNodes {
 
   #node({ metadata, spec }: EdgeRecord): EdgeNode {
     const presence = this.#options.registry.find(metadata.name);
-    const links = (presence?.links ?? []).map(({ link, active, since }) => {
-      const { rttMs } = link.stats;
-      return {
-        id: link.id,
-        replica: this.#options.replica,
-        active,
-        since: new Date(since).toISOString(),
-        remote: link.remote,
-        ...(rttMs === undefined ? {} : { rttMs: Math.round(rttMs * 1000) / 1000 }),
-      };
-    });
-    return {
-      apiVersion: 'causeway.io/v1',
-      kind: 'EdgeNode',
-      metadata,
-      spec,
-      status: {
-        online: links.length > 0,
-        links,
-        services: presence?.services ?? [],
-        ...(presence === undefined
-          ? {}
-          : {
-              instance: presence.instance,
-              epoch: presence.epoch,
-              agentVersion: presence.agentVersion,
-              lastContact: new Date(presence.lastContact).toISOString(),
-            }),
-      },
-    };
+    const links = (presence?.links ?? []).map(({ link, active, since }) => ({
+      id: link.id,
+      replica: this.#options.replica,
+      active,
+      since: new Date(since).toISOString(),
+      remote: link.remote,
+      rttMs: rounded(link.stats.rttMs),
+    }));
+    const status: EdgeNodeStatus =
+      presence === undefined
+        ? initialEdgeStatus()
+        : {
+            online: links.length > 0,
+            links,
+            instance: presence.instance,
+            epoch: presence.epoch,
+            services: [...presence.services],
+            agentVersion: presence.agentVersion,
+            lastContact: new Date(presence.lastContact).toISOString(),
+          };
+    return { apiVersion, kind: 'EdgeNode', metadata, spec, status };
   }
+}
+
+function rounded(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.round(ms * 1000) / 1000;
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

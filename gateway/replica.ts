@@ -89,7 +89,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     const listener = new LinkListener({ credentials, door: linkDoor(), clock, ticker, limits, log });
     const metrics = new ReplicaMetrics(new Metrics({ processMetrics: true }), { tunnelSwitch, registry, endpoint, listener });
     const principals = new Map<Port, string>([[switchPort, '']]);
-    const nodes = new EdgeNodes({ directory, registry, replica: config.name });
+    const nodes = new EdgeNodes({ directory, registry, replica: `${config.site}/${config.name}` });
 
     const api = createApiListener({
       credentials,

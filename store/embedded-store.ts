@@ -6,7 +6,19 @@ import { EmbeddedWatch, type History } from './embedded-watch.ts';
 import { guard, openDatabase, transact } from './sqlite.ts';
 import { storeError } from './store-error.ts';
 import { checkKey, checkPrefix, checkTxn, prefixEnd, storeLimits } from './store-limits.ts';
-import type { Entry, EventBatch, Lease, Op, Range, Store, StoreEvent, Txn, TxnResult, Watch, WatchOptions } from './store.ts';
+import type {
+  Entry,
+  EventBatch,
+  Lease,
+  Op,
+  Range,
+  Store,
+  StoreEvent,
+  Txn,
+  TxnResult,
+  Watch,
+  WatchOptions,
+} from './store.ts';
 
 export interface EmbeddedStoreOptions {
   /** The database's file; it and its folder are made when they are missing. Default: in memory, gone with the process. */
@@ -17,7 +29,11 @@ export interface EmbeddedStoreOptions {
 }
 
 /** Opens the store of a single replica: one process, durable, no dependency. Throws what `openDatabase` throws. */
-export function openEmbeddedStore({ file, keepRevisions = 10_000, clock = systemClock }: EmbeddedStoreOptions = {}): Store {
+export function openEmbeddedStore({
+  file,
+  keepRevisions = 10_000,
+  clock = systemClock,
+}: EmbeddedStoreOptions = {}): Store {
   return new EmbeddedStore(openDatabase(file), file, keepRevisions, clock);
 }
 
@@ -61,7 +77,10 @@ class EmbeddedStore implements Store, History {
 
   async range(prefix: string): Promise<Range> {
     checkPrefix(prefix);
-    return this.#run(() => ({ revision: this.#revision, entries: this.#statements.range.all(prefix, prefixEnd(prefix)).map(entryOf) }));
+    return this.#run(() => ({
+      revision: this.#revision,
+      entries: this.#statements.range.all(prefix, prefixEnd(prefix)).map(entryOf),
+    }));
   }
 
   async txn(txn: Txn): Promise<TxnResult> {
@@ -71,14 +90,19 @@ class EmbeddedStore implements Store, History {
       const holds = (txn.if ?? []).every(({ modRevision }, index) => (found[index]?.modRevision ?? 0) === modRevision);
       if (!holds) return { applied: false, revision: this.#revision, found };
       for (const op of txn.then) {
-        if (op.type === 'put' && op.lease !== undefined && !this.#leases.has(op.lease)) throw storeError('lease-unknown', op.lease);
+        if (op.type === 'put' && op.lease !== undefined && !this.#leases.has(op.lease))
+          throw storeError('lease-unknown', op.lease);
       }
       this.#apply(txn.then);
       return { applied: true, revision: this.#revision };
     });
   }
 
-  watch({ prefix, fromRevision }: WatchOptions, onEvents: (batch: EventBatch) => void, onEnd: (error: Error) => void): Watch {
+  watch(
+    { prefix, fromRevision }: WatchOptions,
+    onEvents: (batch: EventBatch) => void,
+    onEnd: (error: Error) => void,
+  ): Watch {
     checkPrefix(prefix);
     if (this.#closed) throw storeError('store-closed');
     const watch = new EmbeddedWatch({
@@ -100,7 +124,10 @@ class EmbeddedStore implements Store, History {
       const batches: { revision: number; events: StoreEvent[] }[] = [];
       for (const row of this.#statements.history.all(from, to, prefix, prefixEnd(prefix))) {
         const revision = Number(row['modified']);
-        const event: StoreEvent = row['value'] === null ? { type: 'delete', key: String(row['key']), modRevision: revision } : { type: 'put', entry: entryOf(row) };
+        const event: StoreEvent =
+          row['value'] === null
+            ? { type: 'delete', key: String(row['key']), modRevision: revision }
+            : { type: 'put', entry: entryOf(row) };
         const last = batches.at(-1);
         if (last?.revision === revision) last.events.push(event);
         else batches.push({ revision, events: [event] });
@@ -110,14 +137,16 @@ class EmbeddedStore implements Store, History {
   }
 
   async compact(revision: number): Promise<void> {
-    if (!Number.isSafeInteger(revision) || revision > this.#revision) throw storeError('store-invalid', `compaction at ${revision}, the revision is ${this.#revision}`);
+    if (!Number.isSafeInteger(revision) || revision > this.#revision)
+      throw storeError('store-invalid', `compaction at ${revision}, the revision is ${this.#revision}`);
     this.#run(() => {
       if (revision > this.#compacted) this.#compacted = transact(this.#database, () => this.#forget(revision));
     });
   }
 
   async grantLease(ttlMs: number): Promise<Lease> {
-    if (!Number.isSafeInteger(ttlMs) || ttlMs < 1 || ttlMs > storeLimits.maxLeaseMs) throw storeError('store-invalid', `a lease of ${ttlMs} ms`);
+    if (!Number.isSafeInteger(ttlMs) || ttlMs < 1 || ttlMs > storeLimits.maxLeaseMs)
+      throw storeError('store-invalid', `a lease of ${ttlMs} ms`);
     return this.#run(() => {
       // A positive 64-bit number, as etcd's ids are.
       const id = String(randomBytes(8).readBigUInt64BE() >> 1n);
@@ -248,6 +277,6 @@ function entryOf(row: Record<string, unknown>): Entry {
     value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
     createRevision: Number(created),
     modRevision: Number(modified),
-    lease: lease === null ? undefined : String(lease),
+    lease: typeof lease === 'string' ? lease : undefined,
   };
 }

@@ -39,7 +39,9 @@ export function openDatabase(file: string | undefined): DatabaseSync {
     const database = new DatabaseSync(file ?? ':memory:', { timeout: 0 });
     try {
       // In this order: in exclusive mode the write-ahead log needs no shared memory, and the lock is kept from the first use on.
-      database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF');
+      database.exec(
+        'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF',
+      );
       transact(database, () => prepare(database, file));
       return database;
     } catch (error) {
@@ -68,7 +70,8 @@ export function guard<T>(file: string | undefined, work: () => T): T {
     return work();
   } catch (error) {
     if (error instanceof CodedError) throw error;
-    const result = error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0;
+    const result =
+      error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0;
     throw storeError(codes.get(result) ?? 'store-failed', file ?? 'in memory', error);
   }
 }
@@ -81,15 +84,17 @@ function makePrivate(file: string): void {
 
 function prepare(database: DatabaseSync, file: string | undefined): void {
   const fault = valueOf(database, 'quick_check(1)');
-  if (fault !== 'ok') throw storeError('store-corrupt', `${file}: ${fault}`);
+  if (fault !== 'ok') throw storeError('store-corrupt', `${file}: ${String(fault)}`);
   const isEmpty = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.['tables'] === 0;
   if (isEmpty) {
     database.exec(schema);
     return;
   }
-  if (valueOf(database, 'application_id') !== applicationId) throw storeError('store-corrupt', `${file}: another program's database`);
+  if (valueOf(database, 'application_id') !== applicationId)
+    throw storeError('store-corrupt', `${file}: another program's database`);
   const version = valueOf(database, 'user_version');
-  if (version !== formatVersion) throw storeError('store-format', `${file}: format ${version}, this version knows ${formatVersion}`);
+  if (version !== formatVersion)
+    throw storeError('store-format', `${file}: format ${String(version)}, this version knows ${formatVersion}`);
 }
 
 function valueOf(database: DatabaseSync, pragma: string): unknown {

@@ -2,14 +2,49 @@ import { codedError, type CodeDetail, type CodedError, type CodeEntry } from '..
 
 /** The closed table of what can go wrong in a store. `docs/errors.md` repeats it. */
 export const storeCodes = {
-  'compacted': { status: 410, retryable: false, text: 'the history from that revision on is no longer kept', fix: 'read everything again, then watch from there' },
+  'compacted': {
+    status: 410,
+    retryable: false,
+    text: 'the history from that revision on is no longer kept',
+    fix: 'read everything again, then watch from there',
+  },
   'lease-unknown': { status: 404, retryable: false, text: 'the lease has ended', fix: 'grant a new one' },
-  'store-invalid': { status: 400, retryable: false, text: 'the store does not take this', fix: 'report it: this is a fault in the caller' },
-  'store-closed': { status: 503, retryable: true, text: 'the store is closed', fix: 'nothing to do: the process is shutting down' },
-  'store-locked': { status: 503, retryable: false, text: 'another process has the store open', fix: 'stop the other process, or use etcd for more than one replica' },
-  'store-corrupt': { status: 500, retryable: false, text: 'the file of the store is damaged, or it is none', fix: 'restore the file from a backup, or move it away to start empty' },
-  'store-format': { status: 500, retryable: false, text: 'the file of the store has a format that this version does not know', fix: 'use the version that wrote it, or a newer one' },
-  'store-failed': { status: 503, retryable: false, text: 'the store cannot be read or written', fix: 'look at the disk: space, permissions, errors' },
+  'store-invalid': {
+    status: 400,
+    retryable: false,
+    text: 'the store does not take this',
+    fix: 'report it: this is a fault in the caller',
+  },
+  'store-closed': {
+    status: 503,
+    retryable: true,
+    text: 'the store is closed',
+    fix: 'nothing to do: the process is shutting down',
+  },
+  'store-locked': {
+    status: 503,
+    retryable: false,
+    text: 'another process has the store open',
+    fix: 'stop the other process, or use etcd for more than one replica',
+  },
+  'store-corrupt': {
+    status: 500,
+    retryable: false,
+    text: 'the file of the store is damaged, or it is none',
+    fix: 'restore the file from a backup, or move it away to start empty',
+  },
+  'store-format': {
+    status: 500,
+    retryable: false,
+    text: 'the file of the store has a format that this version does not know',
+    fix: 'use the version that wrote it, or a newer one',
+  },
+  'store-failed': {
+    status: 503,
+    retryable: false,
+    text: 'the store cannot be read or written',
+    fix: 'look at the disk: space, permissions, errors',
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type StoreCode = keyof typeof storeCodes;

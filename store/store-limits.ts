@@ -41,8 +41,10 @@ export function checkTxn({ if: compares = [], then: ops }: Txn): void {
     if (written.has(op.key)) throw storeError('store-invalid', `${op.key} is written twice`);
     written.add(op.key);
     if (op.type === 'delete') continue;
-    if (op.value.length > storeLimits.maxValueBytes) throw storeError('store-invalid', `the value of ${op.key} is longer than ${storeLimits.maxValueBytes} bytes`);
+    if (op.value.length > storeLimits.maxValueBytes)
+      throw storeError('store-invalid', `the value of ${op.key} is longer than ${storeLimits.maxValueBytes} bytes`);
     bytes += op.key.length + op.value.length;
   }
-  if (bytes > storeLimits.maxTxnBytes) throw storeError('store-invalid', `a transaction of more than ${storeLimits.maxTxnBytes} bytes`);
+  if (bytes > storeLimits.maxTxnBytes)
+    throw storeError('store-invalid', `a transaction of more than ${storeLimits.maxTxnBytes} bytes`);
 }

@@ -101,7 +101,9 @@ export interface EventBatch {
   readonly events: readonly StoreEvent[];
 }
 
-export type StoreEvent = { readonly type: 'put'; readonly entry: Entry } | { readonly type: 'delete'; readonly key: string; readonly modRevision: number };
+export type StoreEvent =
+  | { readonly type: 'put'; readonly entry: Entry }
+  | { readonly type: 'delete'; readonly key: string; readonly modRevision: number };
 
 export interface Watch {
   /** After this nothing is called any more. May be called twice. */

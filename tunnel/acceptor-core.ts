@@ -1,17 +1,13 @@
 import type { CodedError } from '../base/index.ts';
 import { FrameType, type DataFrame, type FinFrame, type OpenFrame, type StreamFrame, type StreamTarget } from './frame.ts';
-import type { TunnelLimits } from './limits.ts';
 import type { PortSlot } from './port-slot.ts';
-import { StreamCore } from './stream-core.ts';
+import { StreamCore, type StreamHost } from './stream-core.ts';
 import type { Outcome } from './tombstones.ts';
 import { tunnelError } from './tunnel-error.ts';
-import type { WindowPool } from './window.ts';
 
 /** What an acceptor needs of its endpoint. */
-export interface AcceptorHost {
+export interface AcceptorHost extends StreamHost {
   readonly instance: string;
-  readonly limits: TunnelLimits;
-  readonly pool: WindowPool;
   /** The stream has no path; from now on it is kept for a while only. */
   detached(core: AcceptorCore): void;
   /** The stream is over; its outcome is remembered. */
@@ -31,10 +27,11 @@ export class AcceptorCore extends StreamCore {
   #accepted: 'no' | 'owed' | 'told' = 'no';
 
   constructor(host: AcceptorHost, key: string, slot: PortSlot, open: OpenFrame) {
-    super(open.class, host.limits, host.pool, open.limit);
+    super(open.class, host, open.limit);
     this.key = key;
     this.target = open.target;
-    this.head = open.head;
+    // Its memory is a message with other frames in it.
+    this.head = Buffer.from(open.head);
     this.#host = host;
     this.#attempt = open.attempt;
     this.path = slot.enter(open.channel, this);

@@ -180,8 +180,11 @@ export class Endpoint implements OpenerHost, AcceptorHost {
       this.#onOpen(slot, frame);
       return;
     }
-    // A channel that is not known has been closed here: what comes late for it means nothing.
-    slot.find(frame.channel)?.onFrame(frame);
+    // A channel that is not known has been closed here: what comes late for it means nothing. Who gives a stream up is told
+    // that there is nothing left to give up.
+    const core = slot.find(frame.channel);
+    if (core !== undefined) core.onFrame(frame);
+    else if (frame.type === FrameType.RESET && !frame.ack) slot.port.send({ ...frame, ack: true, message: '' });
   }
 
   #onPortClose(slot: PortSlot): void {
@@ -210,7 +213,7 @@ export class Endpoint implements OpenerHost, AcceptorHost {
     if (outcome !== undefined || frame.type === FrameType.RESUME) {
       this.#answerEnded(slot, frame, key, outcome);
     } else if (this.#closed !== undefined || this.#draining) {
-      refuse(this.#closed ?? tunnelError('draining', { retryAfterMs: 1000 }));
+      refuse(tunnelError('draining', { retryAfterMs: 1000 }));
     } else if (slot.size >= this.limits.maxLinkStreams || this.#tombstones.full) {
       refuse(tunnelError('overloaded', { detail: `${slot.size} streams on one link`, retryAfterMs: 1000 }));
     } else if (this.#onStream === undefined) {

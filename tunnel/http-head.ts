@@ -33,7 +33,8 @@ export function decodeRequestHead(bytes: Buffer): HttpRequestHead {
   const head = parseObject(bytes);
   const { headers, body, upgrade, expectContinue, trailers } = head;
   if (!isRawHeaders(headers)) throw malformed('request headers');
-  if (upgrade !== undefined && (typeof upgrade !== 'string' || upgrade === '' || body === true)) throw malformed('upgrade');
+  if (upgrade !== undefined && (typeof upgrade !== 'string' || upgrade === '' || body === true))
+    throw malformed('upgrade');
   return {
     headers,
     body: body === true,
@@ -50,7 +51,8 @@ export function encodeResponseHead(head: HttpResponseHead): Buffer {
 /** Throws `record-malformed`. */
 export function decodeResponseHead(bytes: Buffer): HttpResponseHead {
   const { status, statusText, headers } = parseObject(bytes);
-  if (typeof status !== 'number' || !Number.isInteger(status) || status < 100 || status > 999) throw malformed('status');
+  if (typeof status !== 'number' || !Number.isInteger(status) || status < 100 || status > 999)
+    throw malformed('status');
   if (typeof statusText !== 'string') throw malformed('status text');
   if (!isRawHeaders(headers)) throw malformed('response headers');
   return { status, statusText, headers };
@@ -94,14 +96,25 @@ export function endToEndHeaders(headers: RawHeaders, drops: (name: string) => bo
     const lower = name.toLowerCase();
     if (lower === 'te') {
       if (acceptsTrailers(value)) kept.push(name, 'trailers');
-    } else if (lower.charCodeAt(0) !== COLON && !perConnection.has(lower) && listed?.has(lower) !== true && !drops(lower)) {
+    } else if (
+      lower.charCodeAt(0) !== COLON &&
+      !perConnection.has(lower) &&
+      listed?.has(lower) !== true &&
+      !drops(lower)
+    ) {
       kept.push(name, value);
     }
   }
   return kept;
 }
 
-const identityNames = new Set(['x-client-cert', 'x-forwarded-client-cert', 'x-forwarded-user', 'x-forwarded-email', 'x-forwarded-groups']);
+const identityNames = new Set([
+  'x-client-cert',
+  'x-forwarded-client-cert',
+  'x-forwarded-user',
+  'x-forwarded-email',
+  'x-forwarded-groups',
+]);
 const identityPrefixes = ['x-remote-', 'impersonate-', 'x-ssl-client-', 'ssl-client-', 'x-causeway-'];
 
 /**
@@ -134,16 +147,16 @@ export function contentLength(headers: RawHeaders): number | undefined {
 
 /**
  * Whether every server reads this path (with or without its query) the same way. A dot segment does not pass in any spelling
- * (`%2e`, behind `%2f`, with backslashes), since policy is decided by the path and a server would walk up from it; nor does a
- * NUL or a broken escape.
+ * (`%2e`, behind `%2f` or `%5c`), since policy is decided by the path and a server would walk up from it; nor does a NUL, a
+ * broken escape, or what a request target may not hold at all (RFC 9112, 3.2).
  */
 export function isPlainPath(target: string): boolean {
   const query = target.indexOf('?');
   const path = query === -1 ? target : target.slice(0, query);
-  if (!path.startsWith('/') || target.includes('#')) return false;
-  if (!path.includes('%') && !path.includes('\\') && !path.includes('/.')) return true;
+  if (!path.startsWith('/') || !/^[\x21-\x7e]*$/.test(target) || /[#\\]/.test(target)) return false;
+  if (!path.includes('%') && !path.includes('/.')) return true;
   if (/%(?![0-9a-f]{2})|%00/i.test(path)) return false;
-  const plain = path.replace(/%2e/gi, '.').replace(/%2f|%5c|\\/gi, '/');
+  const plain = path.replace(/%2e/gi, '.').replace(/%2f|%5c/gi, '/');
   return !/\/\.{1,2}(?:[/;]|$)/.test(plain);
 }
 

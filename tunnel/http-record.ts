@@ -278,7 +278,8 @@ export class RecordReader {
     }
     const head = decodeResponseHead(payload);
     const informational = head.status < 200 && head.status !== 101;
-    if (informational !== (this.#type === RecordType.INFO)) throw malformed(`status ${head.status} in record ${this.#type}`);
+    if (informational !== (this.#type === RecordType.INFO))
+      throw malformed(`status ${head.status} in record ${this.#type}`);
     if (informational) {
       this.#sink.onInfo(head);
     } else {

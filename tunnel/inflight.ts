@@ -12,7 +12,7 @@ interface SentRecord {
 /** Twice the bandwidth-delay product: one in the network, one so that it never runs dry. */
 const GAIN = 2;
 /** Below this a round trip says more about two processes' scheduling than about the network. */
-const MIN_RTT_FLOOR_MS = 10;
+const MIN_RTT_FLOOR_MS = 4;
 const RATE_WINDOW_ROUNDS = 10;
 /** The smallest round trip is believed this long; then the queue is drained once to see it again. */
 const MIN_RTT_WINDOW_MS = 10_000;

@@ -1,6 +1,8 @@
 import { Flag, FrameType, type DataFrame } from './frame.ts';
 
-const BLOCK_BYTES = 16_352;
+/** A frame that is less than half of its memory is passed by reference only where that memory is no larger. */
+const PINNED_BYTES = 32 * 1024;
+const FIRST_BLOCK_BYTES = 1024;
 
 interface Merged {
   readonly offset: number;
@@ -16,20 +18,24 @@ type Entry = { readonly frame: DataFrame } | { readonly merged: Merged };
  * ones that have to wait are merged, since each would otherwise hold the whole message that it came in.
  */
 export class Lane {
+  readonly #maxDataBytes: number;
   readonly #entries: Entry[] = [];
   #bytes = 0;
+
+  constructor(maxDataBytes: number) {
+    this.#maxDataBytes = maxDataBytes;
+  }
 
   get bytes(): number {
     return this.#bytes;
   }
 
   push(frame: DataFrame): void {
-    this.#bytes += frame.payload.length;
-    if (this.#entries.length === 0 || frame.payload.length * 2 >= frame.payload.buffer.byteLength) {
-      this.#entries.push({ frame });
-    } else {
-      this.#merge(frame);
-    }
+    const { length, buffer } = frame.payload;
+    this.#bytes += length;
+    const fills = length * 2 >= buffer.byteLength;
+    if (fills || (this.#entries.length === 0 && buffer.byteLength <= PINNED_BYTES)) this.#entries.push({ frame });
+    else this.#merge(frame);
   }
 
   shift(channel: number): DataFrame | undefined {
@@ -48,8 +54,11 @@ export class Lane {
   #merge({ offset, payload, blocked }: DataFrame): void {
     const last = this.#entries.at(-1);
     let merged = last !== undefined && 'merged' in last ? last.merged : undefined;
-    if (merged === undefined || merged.block.length - merged.filled < payload.length) {
-      merged = { offset, block: Buffer.allocUnsafeSlow(BLOCK_BYTES), filled: 0, blocked: false };
+    const room = merged !== undefined && merged.offset + merged.filled === offset ? merged.block.length - merged.filled : 0;
+    if (merged === undefined || room < payload.length) {
+      // The first block is small: most channels have one small frame to wait.
+      const size = Math.max(payload.length, merged === undefined ? Math.min(FIRST_BLOCK_BYTES, this.#maxDataBytes) : this.#maxDataBytes);
+      merged = { offset, block: Buffer.allocUnsafeSlow(size), filled: 0, blocked: false };
       this.#entries.push({ merged });
     }
     merged.filled += payload.copy(merged.block, merged.filled);

@@ -251,8 +251,8 @@ export class Link implements Port {
     this.#sendPrompt();
     this.#sendData();
     this.#sendMessage();
-    const { inflightBytes, budgetBytes } = this.#inflight;
-    if (inflightBytes > budgetBytes * (1 + INTERACTIVE_ALLOWANCE) + this.#limits.maxControlBytes) {
+    // Data keeps to the budget: beyond its maximum there are only answers that the peer asks for and does not read.
+    if (this.#inflight.inflightBytes > this.#limits.maxInflightBytes * (1 + INTERACTIVE_ALLOWANCE) + this.#limits.maxControlBytes) {
       this.#end(tunnelError('control-flood'));
       this.#wire.destroy();
     }

@@ -1,4 +1,4 @@
-import type { Clock, CodedError } from '../base/index.ts';
+import type { CodedError } from '../base/index.ts';
 import {
   FrameType,
   type DataFrame,
@@ -9,18 +9,13 @@ import {
   type StreamFrame,
   type StreamTarget,
 } from './frame.ts';
-import type { TunnelLimits } from './limits.ts';
 import { openerPath, stepOpener, type OpenerEvent, type OpenerPath } from './opener-path.ts';
 import type { PortSlot } from './port-slot.ts';
-import { StreamCore, type StreamPath } from './stream-core.ts';
+import { StreamCore, type StreamHost, type StreamPath } from './stream-core.ts';
 import { tunnelError } from './tunnel-error.ts';
-import type { WindowPool } from './window.ts';
 
 /** What an opener needs of its endpoint. */
-export interface OpenerHost {
-  readonly clock: Clock;
-  readonly limits: TunnelLimits;
-  readonly pool: WindowPool;
+export interface OpenerHost extends StreamHost {
   /** Looks for a path, now or as soon as there is one. */
   seek(core: OpenerCore): void;
   /** The stream needs no path any more. */
@@ -41,9 +36,11 @@ export class OpenerCore extends StreamCore {
   #slot: PortSlot | undefined;
   /** The instance that the present OPEN or RESUME names. */
   #instance = '';
+  /** The present path was asked for by RESUME. */
+  #resumes = false;
 
   constructor(host: OpenerHost, id: string, target: StreamTarget, streamClass: StreamClass, head: Buffer) {
-    super(streamClass, host.limits, host.pool, host.limits.openCreditBytes);
+    super(streamClass, host, host.limits.openCreditBytes);
     this.id = id;
     this.target = target;
     this.#head = head;
@@ -105,6 +102,9 @@ export class OpenerCore extends StreamCore {
     } else if (!route.accepted && !route.doubt) {
       // The other end has never heard of it.
       this.finish(error);
+    } else {
+      // The path that it waits for is to carry RESUME and RESET now.
+      this.path?.port.ready(this);
     }
   }
 
@@ -124,6 +124,8 @@ export class OpenerCore extends StreamCore {
         if (frame.type === FrameType.RESUMED) this.sending.rewind(frame.received, frame.limit);
         else this.sending.credit(frame.received, frame.limit);
         if (first) this.notifyAccepted();
+        // What the application read since RESUME could not be told.
+        this.tellCredit();
         this.wake();
         this.notifyWritable();
         this.settle();
@@ -152,16 +154,14 @@ export class OpenerCore extends StreamCore {
     if (this.#route.attempt > 1) path.port.send({ type: FrameType.DETACH, channel: path.channel, code: 'finished' });
   }
 
-  /** RESUME never executes anything: it is what an aborting opener sends, even if it never saw ACCEPT. */
-  get #resumes(): boolean {
-    return this.#route.accepted || this.life === 'aborting';
-  }
-
   #firstFrame(): OpenFrame | undefined {
     const slot = this.#slot;
     if (slot === undefined || this.path === undefined) return undefined;
-    const resumes = this.#resumes;
-    if (!resumes) this.#instance = this.#host.instanceOf(this.target.edge);
+    // RESUME never executes anything: it is what an aborting opener sends, even if it never saw ACCEPT.
+    const resumes = this.#route.accepted || this.life === 'aborting';
+    this.#resumes = resumes;
+    // In doubt it goes to whom it may have reached, and to no other.
+    if (!resumes && !this.#route.doubt) this.#instance = this.#host.instanceOf(this.target.edge);
     const channel = slot.port.nextChannel();
     slot.unexpect(this);
     this.path = slot.enter(channel, this);

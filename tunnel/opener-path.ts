@@ -17,7 +17,7 @@ import { isTunnelCode, tunnelCodes, type TunnelCode } from './tunnel-error.ts';
  */
 export type OpenerPath =
   | (Common & { readonly phase: 'waiting'; readonly since: number; readonly retryAt: number })
-  | (Common & { readonly phase: 'offered'; readonly since: number; readonly namesInstance: boolean })
+  | (Common & { readonly phase: 'offered'; readonly since: number; readonly offeredAt: number; readonly namesInstance: boolean })
   | (Common & { readonly phase: 'attached' })
   | (Common & { readonly phase: 'failed'; readonly code: TunnelCode; readonly message: string });
 
@@ -52,7 +52,14 @@ export function stepOpener(path: OpenerPath, event: OpenerEvent, now: number, li
   switch (event.kind) {
     case 'offered':
       if (path.phase !== 'waiting') return path;
-      return { ...common(path), phase: 'offered', attempt: path.attempt + 1, since: path.since, namesInstance: event.namesInstance };
+      return {
+        ...common(path),
+        phase: 'offered',
+        attempt: path.attempt + 1,
+        since: path.since,
+        offeredAt: now,
+        namesInstance: event.namesInstance,
+      };
     case 'answered':
       return path.phase === 'offered' ? { ...common(path), phase: 'attached', accepted: true, doubt: false } : path;
     case 'refused':
@@ -61,7 +68,8 @@ export function stepOpener(path: OpenerPath, event: OpenerEvent, now: number, li
       const pause = event.code === 'over-budget' ? OVER_BUDGET_RETRY_MS : 0;
       if (path.phase === 'waiting') return path;
       const doubt = path.doubt || (path.phase === 'offered' && !path.accepted && path.namesInstance);
-      const since = path.phase === 'offered' ? path.since : now;
+      // Whoever took an OPEN may take its time to accept: only the time without a path counts.
+      const since = path.phase === 'offered' ? path.since + (now - path.offeredAt) : now;
       return { ...common(path), phase: 'waiting', doubt, since, retryAt: now + pause };
     }
     case 'tick':

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/index.ts';
 import { ByteQueue } from './byte-queue.ts';
 import type { TunnelLimits } from './limits.ts';
 import { tunnelError } from './tunnel-error.ts';
@@ -10,6 +11,7 @@ import { Window, type WindowPool } from './window.ts';
 export class ReceiveHalf {
   readonly #queue = new ByteQueue();
   readonly #window: Window;
+  readonly #clock: Clock;
   #received = 0;
   /** The furthest limit that was ever granted. */
   #granted: number;
@@ -17,8 +19,9 @@ export class ReceiveHalf {
   #ackSent = 0;
   #finAt: number | undefined;
 
-  constructor(limits: TunnelLimits, pool: WindowPool) {
-    this.#window = new Window(limits, pool);
+  constructor(limits: TunnelLimits, pool: WindowPool, clock: Clock) {
+    this.#clock = clock;
+    this.#window = new Window(limits, pool, clock.now());
     this.#granted = this.#window.bytes;
   }
 
@@ -61,7 +64,9 @@ export class ReceiveHalf {
     this.#queue.push(offset === this.#received ? payload : payload.subarray(this.#received - offset));
     this.#received = end;
     // The sender has more and no credit, and the application keeps up: the window is what limits, not the reader.
-    if (blocked && this.#queue.length <= this.#window.bytes / 4 + payload.length) this.#window.grow();
+    if (blocked && this.#queue.length <= this.#window.bytes / 4 + payload.length) {
+      this.#window.grow(end, this.#clock.now());
+    }
   }
 
   /** Throws `offset-gap`. */

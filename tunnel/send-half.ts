@@ -1,3 +1,4 @@
+import type { Clock } from '../base/index.ts';
 import { ByteQueue } from './byte-queue.ts';
 import type { TunnelLimits } from './limits.ts';
 import { tunnelError } from './tunnel-error.ts';
@@ -15,6 +16,7 @@ export type Outgoing =
 export class SendHalf {
   readonly #queue = new ByteQueue();
   readonly #window: Window;
+  readonly #clock: Clock;
   readonly #maxDataBytes: number;
   #sent = 0;
   /** The furthest that was ever sent, on any path: an acknowledgement beyond it is a lie. */
@@ -23,8 +25,9 @@ export class SendHalf {
   #limit: number;
   #fin: 'open' | 'queued' | 'sent' | 'acked' = 'open';
 
-  constructor(limits: TunnelLimits, pool: WindowPool, firstLimit: number) {
-    this.#window = new Window(limits, pool);
+  constructor(limits: TunnelLimits, pool: WindowPool, clock: Clock, firstLimit: number) {
+    this.#clock = clock;
+    this.#window = new Window(limits, pool, clock.now());
     this.#maxDataBytes = limits.maxDataBytes;
     this.#limit = firstLimit;
   }
@@ -118,7 +121,9 @@ export class SendHalf {
     }
     // The peer keeps up and grants more than this side keeps: keep more.
     const ownWindow = this.#queue.start + this.#window.bytes;
-    if (received > this.#queue.start && this.#sent >= ownWindow && this.#limit > ownWindow) this.#window.grow();
+    if (received > this.#queue.start && this.#sent >= ownWindow && this.#limit > ownWindow) {
+      this.#window.grow(received, this.#clock.now());
+    }
     if (received > this.#queue.end) this.#fin = 'acked';
     this.#queue.release(received);
     this.#sent = Math.max(this.#sent, this.#queue.start);

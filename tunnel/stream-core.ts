@@ -1,4 +1,4 @@
-import { messageOf, type CodedError } from '../base/index.ts';
+import { messageOf, type Clock, type CodedError } from '../base/index.ts';
 import { FrameType, StreamClass, type CreditFrame, type DataFrame, type FinFrame, type OpenFrame, type StreamFrame } from './frame.ts';
 import type { TunnelLimits } from './limits.ts';
 import type { Port, Source } from './port.ts';
@@ -17,6 +17,13 @@ export interface StreamUser {
   onWritable(): void;
   /** The stream is over: undefined when both directions ended and everything was acknowledged. Called once. */
   onClosed(error: CodedError | undefined): void;
+}
+
+/** What both sides of a stream need of their endpoint. */
+export interface StreamHost {
+  readonly clock: Clock;
+  readonly limits: TunnelLimits;
+  readonly pool: WindowPool;
 }
 
 /** Where a stream is now: one channel of one port. */
@@ -46,17 +53,19 @@ export abstract class StreamCore implements Source {
   #user: StreamUser | undefined;
   readonly #limits: TunnelLimits;
 
-  constructor(streamClass: StreamClass, limits: TunnelLimits, pool: WindowPool, firstLimit: number) {
+  constructor(streamClass: StreamClass, { limits, pool, clock }: StreamHost, firstLimit: number) {
     this.class = streamClass;
     this.#limits = limits;
-    this.sending = new SendHalf(limits, pool, firstLimit);
-    this.receiving = new ReceiveHalf(limits, pool);
+    this.sending = new SendHalf(limits, pool, clock, firstLimit);
+    this.receiving = new ReceiveHalf(limits, pool, clock);
   }
 
   // What the application does.
 
+  /** A stream that is over already says so at once. */
   set user(user: StreamUser) {
     this.#user = user;
+    if (this.life !== 'live') user.onClosed(this.failure);
   }
 
   get closed(): boolean {
@@ -77,9 +86,9 @@ export abstract class StreamCore implements Source {
     return this.life === 'live' && this.sending.full;
   }
 
-  /** The other end's FIN has arrived and everything before it was read. */
+  /** The other end's FIN has arrived and everything before it was read. Never where the stream failed. */
   get atEnd(): boolean {
-    return this.receiving.drained;
+    return this.failure === undefined && this.receiving.drained;
   }
 
   write(bytes: Buffer): void {
@@ -96,7 +105,7 @@ export abstract class StreamCore implements Source {
 
   read(maxBytes: number): Buffer {
     const bytes = this.receiving.take(maxBytes);
-    if (bytes.length > 0 && this.path !== undefined && this.receiving.owesCredit) this.path.port.credit(this, true);
+    if (bytes.length > 0) this.tellCredit();
     return bytes;
   }
 
@@ -167,6 +176,11 @@ export abstract class StreamCore implements Source {
   /** Tells the port what there is to send. */
   protected wake(): void {
     if (this.path !== undefined && this.sending.ready) this.path.port.ready(this);
+  }
+
+  /** Grants what the application has made room for. */
+  protected tellCredit(): void {
+    if (this.path !== undefined && this.receiving.owesCredit) this.path.port.credit(this, true);
   }
 
   protected nextContent(maxBytes: number): DataFrame | FinFrame | undefined {

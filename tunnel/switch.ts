@@ -1,6 +1,7 @@
 import type { Clock, CodedError } from '../base/index.ts';
-import { Crossing, type CrossingHost, type Leg, type LegSlot } from './crossing.ts';
+import { Crossing, type CrossingHost } from './crossing.ts';
 import { FrameType, type OpenFrame, type StreamClass, type StreamFrame } from './frame.ts';
+import type { Leg, LegSlot } from './leg.ts';
 import { defaultLimits, type TunnelLimits } from './limits.ts';
 import type { Port, PortUser } from './port.ts';
 import { tunnelError } from './tunnel-error.ts';
@@ -24,6 +25,7 @@ export interface SwitchOptions {
  * stream's state, so that losing it loses nothing that the endpoints cannot repeat.
  */
 export class Switch implements CrossingHost {
+  readonly clock: Clock;
   readonly limits: TunnelLimits;
   readonly pool: WindowPool;
   readonly #route: SwitchOptions['route'];
@@ -38,6 +40,7 @@ export class Switch implements CrossingHost {
   shed = 0;
 
   constructor(options: SwitchOptions) {
+    this.clock = options.clock;
     this.limits = options.limits ?? defaultLimits;
     this.pool = options.pool ?? new WindowPool(this.limits);
     this.#route = options.route;
@@ -90,9 +93,15 @@ export class Switch implements CrossingHost {
   }
 
   #onFrame(slot: Slot, frame: StreamFrame): void {
-    if (frame.type === FrameType.OPEN || frame.type === FrameType.RESUME) this.#onOpen(slot, frame);
-    // A channel that is not known is closed here: what comes late for it means nothing.
-    else slot.find(frame.channel)?.onFrame(frame);
+    if (frame.type === FrameType.OPEN || frame.type === FrameType.RESUME) {
+      this.#onOpen(slot, frame);
+      return;
+    }
+    // A channel that is not known is closed here: what comes late for it means nothing. Who gives a stream up is told that
+    // there is nothing left to give up.
+    const leg = slot.find(frame.channel);
+    if (leg !== undefined) leg.onFrame(frame);
+    else if (frame.type === FrameType.RESET && !frame.ack) slot.port.send({ ...frame, ack: true, message: '' });
   }
 
   #onOpen(slot: Slot, open: OpenFrame): void {

@@ -23,28 +23,50 @@ export class WindowPool {
   }
 }
 
-/** One flow-control window: how far ahead of what was consumed (or acknowledged, or drained) the other side may be. */
+/** Windows' worth of bytes after which a size has shown what it brings. */
+const TRIAL_WINDOWS = 2;
+/** A doubling has paid when the rate behind it is so much better. */
+const WORTH = 1.25;
+
+/**
+ * One flow-control window: how far ahead of what was consumed (or acknowledged, or drained) the other side may be. It
+ * doubles while that makes the stream faster: over a long path it soon covers the path, over a short one, where it is
+ * the machine that limits, it stays small, and memory with it.
+ */
 export class Window {
   readonly #first: number;
   readonly #max: number;
   readonly #pool: WindowPool;
   #bytes: number;
+  /** The rate, bytes a millisecond, that the present size was grown for. */
+  #rate = 0;
+  /** Where and when the present trial began. */
+  #trialFrom = 0;
+  #trialAt: number;
 
-  constructor(limits: TunnelLimits, pool: WindowPool) {
+  constructor(limits: TunnelLimits, pool: WindowPool, now: number) {
     this.#first = limits.windowBytes;
     this.#max = limits.maxWindowBytes;
     this.#pool = pool;
     this.#bytes = limits.windowBytes;
+    this.#trialAt = now;
   }
 
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Doubles, as far as the pool and the maximum allow. */
-  grow(): void {
+  /** The window is what holds the stream up, `moved` bytes into it: doubles, if the last doubling has paid, and pool and maximum allow. */
+  grow(moved: number, now: number): void {
+    const trial = moved - this.#trialFrom;
+    if (trial < TRIAL_WINDOWS * this.#bytes) return;
+    const rate = trial / Math.max(1, now - this.#trialAt);
+    this.#trialFrom = moved;
+    this.#trialAt = now;
     const more = Math.min(this.#bytes, this.#max - this.#bytes);
-    if (more > 0 && this.#pool.reserve(more)) this.#bytes += more;
+    if (rate < this.#rate * WORTH || more <= 0 || !this.#pool.reserve(more)) return;
+    this.#rate = rate;
+    this.#bytes += more;
   }
 
   /** Gives back what it grew by. */

@@ -1,7 +1,7 @@
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { BlockList, isIP, SocketAddress } from 'node:net';
 import { isDnsName, messageOf } from '../../base/index.ts';
-import { tunnelError } from '../../tunnel/tunnel-error.ts';
+import { tunnelError } from '../../tunnel/index.ts';
 import { serviceError } from './service-error.ts';
 
 export interface HostPort {
@@ -54,7 +54,9 @@ export class AddressList {
     const rules = this.#rules.filter((rule) => rule.port === undefined || rule.port === port);
     // Nothing could match: a name server need not hear of it.
     if (rules.length === 0) throw tunnelError('address-denied', { detail: text });
-    const addresses = (await this.#addressesOf(host)).filter((address) => rules.some((rule) => admits(rule, host, address)));
+    const addresses = (await this.#addressesOf(host)).filter((address) =>
+      rules.some((rule) => admits(rule, host, address)),
+    );
     if (addresses.length === 0) throw tunnelError('address-denied', { detail: text });
     return { host, port, addresses };
   }
@@ -105,19 +107,22 @@ function parseRule(entry: string): Rule {
   const parts = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5}|\*)$/.exec(entry);
   const [, v6, plain = '', portText = ''] = parts ?? [];
   const port = portText === '*' ? undefined : Number(portText);
-  if (parts === null || (port !== undefined && (port < 1 || port > 65_535))) throw serviceError('address-invalid', { detail: entry });
+  if (parts === null || (port !== undefined && (port < 1 || port > 65_535)))
+    throw serviceError('address-invalid', { detail: entry });
   const [base = '', prefix] = (v6 ?? plain).toLowerCase().split('/');
   const ranges = new BlockList();
   const family = isIP(base);
   if (family === 0) {
-    if (v6 !== undefined || prefix !== undefined || !isDnsName(base)) throw serviceError('address-invalid', { detail: entry });
+    if (v6 !== undefined || prefix !== undefined || !isDnsName(base))
+      throw serviceError('address-invalid', { detail: entry });
     if (base === 'localhost') {
       ranges.addSubnet('127.0.0.0', 8, 'ipv4');
       ranges.addAddress('::1', 'ipv6');
     }
     return { port, name: base, ranges };
   }
-  const bits = prefix === undefined ? (family === 4 ? 32 : 128) : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
+  const bits =
+    prefix === undefined ? (family === 4 ? 32 : 128) : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
   if (!(bits <= (family === 4 ? 32 : 128))) throw serviceError('address-invalid', { detail: entry });
   ranges.addSubnet(base, bits, family === 4 ? 'ipv4' : 'ipv6');
   return { port, name: undefined, ranges };

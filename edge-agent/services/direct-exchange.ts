@@ -2,11 +2,11 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
-import { contentLength, type RawHeaders } from '../../tunnel/http-head.ts';
-import { RecordReader, RecordWriter, type RecordSink } from '../../tunnel/http-record.ts';
+import { type RawHeaders, RecordReader, RecordWriter, tunnelError } from '../../tunnel/index.ts';
+import { contentLength } from '../../tunnel/http-head.ts';
+import type { RecordSink } from '../../tunnel/http-record.ts';
 import type { KindStream } from '../../tunnel/kind-stream.ts';
 import { couple } from '../../tunnel/splice.ts';
-import { tunnelError } from '../../tunnel/tunnel-error.ts';
 import { MAX_UPSTREAM_HEAD_BYTES, type HttpService } from './http-service.ts';
 import type { ServiceRequest } from './serve-http.ts';
 import { connectFailure, exchangeFailure } from './service-error.ts';
@@ -77,12 +77,14 @@ export class DirectExchange implements RecordSink {
 
   onTrailers(trailers: RawHeaders): void {
     const pairs: [string, string][] = [];
-    for (let index = 0; index + 1 < trailers.length; index += 2) pairs.push([trailers[index] ?? '', trailers[index + 1] ?? '']);
+    for (let index = 0; index + 1 < trailers.length; index += 2)
+      pairs.push([trailers[index] ?? '', trailers[index + 1] ?? '']);
     this.#client?.addTrailers(pairs);
   }
 
   onEnd(): void {
-    if (this.#missing !== undefined && this.#missing > 0) throw tunnelError('record-malformed', { detail: 'less body than declared' });
+    if (this.#missing !== undefined && this.#missing > 0)
+      throw tunnelError('record-malformed', { detail: 'less body than declared' });
     this.#client?.end();
   }
 
@@ -125,7 +127,10 @@ export class DirectExchange implements RecordSink {
   }
 
   #awaitConnection(socket: Socket): void {
-    const timer = setTimeout(() => this.#client?.destroy(tunnelError('upstream-timeout', { detail: 'connect' })), this.#service.connectTimeoutMs);
+    const timer = setTimeout(
+      () => this.#client?.destroy(tunnelError('upstream-timeout', { detail: 'connect' })),
+      this.#service.connectTimeoutMs,
+    );
     socket.once('close', () => clearTimeout(timer));
     socket.once(this.#service.secure ? 'secureConnect' : 'connect', () => {
       clearTimeout(timer);
@@ -143,19 +148,25 @@ export class DirectExchange implements RecordSink {
   #onResponse(client: ClientRequest, response: IncomingMessage): void {
     const stream = this.#stream;
     client.setTimeout(this.#service.silenceTimeoutMs);
-    this.#writer.head({ status: response.statusCode ?? 502, statusText: response.statusMessage ?? '', headers: response.rawHeaders });
+    this.#writer.head({
+      status: response.statusCode ?? 502,
+      statusText: response.statusMessage ?? '',
+      headers: response.rawHeaders,
+    });
     response.on('data', (chunk: Buffer) => {
       if (!this.#writer.data(chunk)) response.pause();
     });
     stream.on('drain', () => response.resume());
     response.on('error', (error) => this.#fail(error));
-    response.on('end', () => this.#attempt(() => {
-      this.#complete = true;
-      if (response.rawTrailers.length > 0) this.#writer.trailers(response.rawTrailers);
-      this.#writer.end();
-      this.#reader.stop();
-      stream.resume();
-    }));
+    response.on('end', () =>
+      this.#attempt(() => {
+        this.#complete = true;
+        if (response.rawTrailers.length > 0) this.#writer.trailers(response.rawTrailers);
+        this.#writer.end();
+        this.#reader.stop();
+        stream.resume();
+      }),
+    );
   }
 
   #onUpgrade(response: IncomingMessage, socket: Duplex, rest: Buffer): void {
@@ -175,7 +186,9 @@ export class DirectExchange implements RecordSink {
     try {
       step();
     } catch (error) {
-      this.#fail(error instanceof TypeError ? tunnelError('record-malformed', { detail: error.message, cause: error }) : error);
+      this.#fail(
+        error instanceof TypeError ? tunnelError('record-malformed', { detail: error.message, cause: error }) : error,
+      );
     }
   }
 

@@ -1,5 +1,5 @@
 import { messageOf } from '../../base/index.ts';
-import { contentLength, endToEndHeaders, isIdentityHeader, type HttpRequestHead } from '../../tunnel/http-head.ts';
+import { contentLength, endToEndHeaders, type HttpRequestHead, isIdentityHeader } from '../../tunnel/http-head.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, type HttpServiceConfig } from './service-config.ts';
 import { serviceError } from './service-error.ts';
 import { UpstreamPool } from './upstream-pool.ts';
@@ -37,7 +37,11 @@ export function createHttpService(config: HttpServiceConfig): HttpService {
   const silenceTimeoutMs = config.silenceTimeoutMs ?? 0;
   const tls = { ...config.tls };
   const { principalHeader } = config;
-  const ownNames = new Set([...Object.keys(config.headers ?? {}), ...(principalHeader === undefined ? [] : [principalHeader])].map((name) => name.toLowerCase()));
+  const ownNames = new Set(
+    [...Object.keys(config.headers ?? {}), ...(principalHeader === undefined ? [] : [principalHeader])].map((name) =>
+      name.toLowerCase(),
+    ),
+  );
   return {
     config,
     secure,
@@ -78,7 +82,8 @@ export function upstreamHeaders(service: HttpService, head: HttpRequestHead, pri
     return ownNames.has(name) || isIdentityHeader(name);
   });
   contentLength(headers);
-  if (config.headers !== undefined) for (const [name, value] of Object.entries(config.headers)) headers.push(name, value);
+  if (config.headers !== undefined)
+    for (const [name, value] of Object.entries(config.headers)) headers.push(name, value);
   if (config.principalHeader !== undefined) headers.push(config.principalHeader, principal);
   return headers;
 }
@@ -87,7 +92,8 @@ function parseUrl({ name, url }: HttpServiceConfig): URL {
   try {
     const parsed = new URL(url);
     if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') throw new TypeError('not http or https');
-    if (parsed.username !== '' || parsed.search !== '' || parsed.hash !== '') throw new TypeError('has more than host, port and path');
+    if (parsed.username !== '' || parsed.search !== '' || parsed.hash !== '')
+      throw new TypeError('has more than host, port and path');
     return parsed;
   } catch (cause) {
     throw serviceError('service-invalid', { detail: `${name}: url: ${messageOf(cause)}`, cause });

@@ -1,6 +1,5 @@
-import { RecordWriter } from '../../tunnel/http-record.ts';
+import { RecordWriter, tunnelError } from '../../tunnel/index.ts';
 import type { KindStream } from '../../tunnel/kind-stream.ts';
-import { tunnelError } from '../../tunnel/tunnel-error.ts';
 import type { HttpService } from './http-service.ts';
 import { RequestBody } from './request-body.ts';
 import type { ServiceRequest } from './serve-http.ts';

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { RecordReader, type RecordSink } from '../../tunnel/http-record.ts';
+import { RecordReader } from '../../tunnel/index.ts';
+import type { RecordSink } from '../../tunnel/http-record.ts';
 import type { KindStream } from '../../tunnel/kind-stream.ts';
 import { exchangeFailure } from './service-error.ts';
 

@@ -1,6 +1,6 @@
-import { decodeRequestHead, isPlainPath, type HttpRequestHead } from '../../tunnel/http-head.ts';
+import { tunnelError } from '../../tunnel/index.ts';
+import { decodeRequestHead, type HttpRequestHead, isPlainPath } from '../../tunnel/http-head.ts';
 import type { KindStream } from '../../tunnel/kind-stream.ts';
-import { tunnelError } from '../../tunnel/tunnel-error.ts';
 import { DirectExchange } from './direct-exchange.ts';
 import { upstreamHeaders, type HttpService } from './http-service.ts';
 import { PooledExchange } from './pooled-exchange.ts';
@@ -30,7 +30,8 @@ export function serveHttp(stream: KindStream, service: HttpService): void {
     return;
   }
   const { upgrade, expectContinue, trailers } = request.head;
-  if (upgrade !== undefined || expectContinue === true || trailers === true) new DirectExchange(stream, service, request).start();
+  if (upgrade !== undefined || expectContinue === true || trailers === true)
+    new DirectExchange(stream, service, request).start();
   else new PooledExchange(stream, service, request).start();
 }
 

@@ -1,7 +1,6 @@
 import { connect } from 'node:net';
+import { splice, tunnelError } from '../../tunnel/index.ts';
 import type { KindStream } from '../../tunnel/kind-stream.ts';
-import { splice } from '../../tunnel/splice.ts';
-import { tunnelError } from '../../tunnel/tunnel-error.ts';
 import type { HostPort, ResolvedAddress } from './address-list.ts';
 import { connectFailure, exchangeFailure } from './service-error.ts';
 
@@ -22,7 +21,10 @@ export function serveTcp(stream: KindStream, { host, port, addresses }: TcpTarge
     noDelay: true,
     ...(addresses === undefined ? {} : { lookup: lookupIn(addresses) }),
   });
-  const timer = setTimeout(() => socket.destroy(tunnelError('upstream-timeout', { detail: `${host}:${port}` })), connectTimeoutMs);
+  const timer = setTimeout(
+    () => socket.destroy(tunnelError('upstream-timeout', { detail: `${host}:${port}` })),
+    connectTimeoutMs,
+  );
   const onError = (error: Error): void => {
     clearTimeout(timer);
     if (!stream.destroyed) stream.refuse(connectFailure(error));
@@ -43,13 +45,21 @@ export function serveTcp(stream: KindStream, { host, port, addresses }: TcpTarge
   });
 }
 
-type LookupCallback = (error: NodeJS.ErrnoException | null, address: string | { address: string; family: number }[], family?: number) => void;
+type LookupCallback = (
+  error: NodeJS.ErrnoException | null,
+  address: string | { address: string; family: number }[],
+  family?: number,
+) => void;
 
 /** For `net.connect`: answers with addresses that have been checked, so that nothing else can be dialed. */
 function lookupIn(addresses: readonly ResolvedAddress[]) {
   return (_host: string, options: { all?: boolean | undefined }, done: LookupCallback): void => {
     const [first] = addresses;
-    if (options.all === true || first === undefined) done(null, addresses.map(({ address, family }) => ({ address, family })));
+    if (options.all === true || first === undefined)
+      done(
+        null,
+        addresses.map(({ address, family }) => ({ address, family })),
+      );
     else done(null, first.address, first.family);
   };
 }

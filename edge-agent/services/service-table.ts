@@ -1,11 +1,16 @@
 import { CodedError, isDnsLabel, messageOf } from '../../base/index.ts';
+import { tunnelError } from '../../tunnel/index.ts';
 import type { KindStream } from '../../tunnel/kind-stream.ts';
-import { tunnelError } from '../../tunnel/tunnel-error.ts';
 import { AddressList, parseHostPort, type HostPort, type Lookup } from './address-list.ts';
 import { createHttpService, type HttpService } from './http-service.ts';
 import { serveHttp } from './serve-http.ts';
 import { serveTcp } from './serve-tcp.ts';
-import { DEFAULT_CONNECT_TIMEOUT_MS, type ServiceConfig, type ServicesConfig, type TcpServiceConfig } from './service-config.ts';
+import {
+  DEFAULT_CONNECT_TIMEOUT_MS,
+  type ServiceConfig,
+  type ServicesConfig,
+  type TcpServiceConfig,
+} from './service-config.ts';
 import { serviceError } from './service-error.ts';
 
 type Service =
@@ -29,8 +34,10 @@ export class ServiceTable {
   constructor({ services, addresses = [] }: ServicesConfig, { lookup }: ServiceTableOptions = {}) {
     this.#addresses = new AddressList(addresses, lookup);
     for (const config of services) {
-      if (!isDnsLabel(config.name)) throw serviceError('service-invalid', { detail: `${JSON.stringify(config.name)} is not a name` });
-      if (this.#services.has(config.name)) throw serviceError('service-invalid', { detail: `${config.name} is declared twice` });
+      if (!isDnsLabel(config.name))
+        throw serviceError('service-invalid', { detail: `${JSON.stringify(config.name)} is not a name` });
+      if (this.#services.has(config.name))
+        throw serviceError('service-invalid', { detail: `${config.name} is declared twice` });
       this.#services.set(config.name, createService(config));
     }
   }
@@ -63,7 +70,7 @@ export class ServiceTable {
 
   /** Cuts what runs. */
   async destroy(error: CodedError = tunnelError('endpoint-closed')): Promise<void> {
-    await Promise.all(this.#pools().map(({ pool }) => pool.destroy(error)));
+    for (const { pool } of this.#pools()) await pool.destroy(error);
   }
 
   async #dialAddress(stream: KindStream, text: string): Promise<void> {
@@ -73,7 +80,10 @@ export class ServiceTable {
       const target = await this.#addresses.resolve(text);
       if (!stream.destroyed) serveTcp(stream, target, DEFAULT_CONNECT_TIMEOUT_MS);
     } catch (error) {
-      const refusal = error instanceof CodedError ? error : tunnelError('upstream-refused', { detail: messageOf(error), cause: error });
+      const refusal =
+        error instanceof CodedError
+          ? error
+          : tunnelError('upstream-refused', { detail: messageOf(error), cause: error });
       if (!stream.destroyed) stream.refuse(refusal);
     }
   }
@@ -85,7 +95,11 @@ export class ServiceTable {
 
 function createService(config: ServiceConfig): Service {
   if (config.kind === 'http') return { kind: 'http', http: createHttpService(config) };
-  return { kind: 'tcp', address: addressOf(config), connectTimeoutMs: config.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS };
+  return {
+    kind: 'tcp',
+    address: addressOf(config),
+    connectTimeoutMs: config.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+  };
 }
 
 function addressOf({ name, address }: TcpServiceConfig): HostPort {

@@ -14,7 +14,9 @@ export interface UpstreamHandler {
 }
 
 export type UpstreamControl = Dispatcher.DispatchController;
-export type UpstreamRequest = Pick<Dispatcher.DispatchOptions, 'method' | 'path' | 'body'> & { readonly headers: string[] };
+export type UpstreamRequest = Pick<Dispatcher.DispatchOptions, 'method' | 'path' | 'body'> & {
+  readonly headers: string[];
+};
 
 export interface UpstreamPoolOptions {
   /** `http:` or `https:`, host and port. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { splice, tunnelError } from '../../tunnel/index.ts';
 import type { KindStream } from '../../tunnel/kind-stream.ts';
-import { splice, type Traffic } from '../../tunnel/splice.ts';
-import { tunnelError } from '../../tunnel/tunnel-error.ts';
+import type { Traffic } from '../../tunnel/splice.ts';
 import type { ExchangeOutcome } from './exchange.ts';
 import { codedFailure, responseOn, sendFailure } from './failure.ts';
 

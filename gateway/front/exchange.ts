@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { codeOf } from '../../base/index.ts';
-import { RecordReader, RecordWriter, type RecordSink } from '../../tunnel/http-record.ts';
-import type { HttpResponseHead, RawHeaders } from '../../tunnel/http-head.ts';
+import { type HttpResponseHead, type RawHeaders, RecordReader, RecordWriter, tunnelError } from '../../tunnel/index.ts';
+import type { RecordSink } from '../../tunnel/http-record.ts';
 import type { KindStream } from '../../tunnel/kind-stream.ts';
 import type { Traffic } from '../../tunnel/splice.ts';
-import { tunnelError } from '../../tunnel/tunnel-error.ts';
 import { abortResponse, codedFailure, sendFailure } from './failure.ts';
 import { forwardedResponse, headersByName } from './forwarded-head.ts';
 
@@ -79,7 +78,8 @@ export class Exchange implements RecordSink {
 
   onHead(head: HttpResponseHead): void {
     if (head.status === 101) {
-      if (this.#options.onSwitch === undefined) throw tunnelError('record-malformed', { detail: '101 that nobody asked for' });
+      if (this.#options.onSwitch === undefined)
+        throw tunnelError('record-malformed', { detail: '101 that nobody asked for' });
       this.#switchHead = head;
       return;
     }
@@ -104,12 +104,16 @@ export class Exchange implements RecordSink {
   onTrailers(trailers: RawHeaders): void {
     this.#writeLast();
     const byName = headersByName(trailers);
-    if (this.#request.httpVersionMajor >= 2) this.#response.addTrailers(byName as unknown as Record<string, string>);
-    else this.#response.addTrailers(Object.entries(byName).flatMap(([name, values]) => values.map((value): [string, string] => [name, value])));
+    if (this.#request.httpVersionMajor >= 2) this.#response.addTrailers(byName);
+    else
+      this.#response.addTrailers(
+        Object.entries(byName).flatMap(([name, values]) => values.map((value): [string, string] => [name, value])),
+      );
   }
 
   onEnd(): void {
-    if (this.#missing !== undefined && this.#missing > 0) throw tunnelError('record-malformed', { detail: 'less body than declared' });
+    if (this.#missing !== undefined && this.#missing > 0)
+      throw tunnelError('record-malformed', { detail: 'less body than declared' });
     const last = this.#last;
     this.#last = undefined;
     this.#headOnly = false;
@@ -148,11 +152,13 @@ export class Exchange implements RecordSink {
       this.#requestBytes += chunk.length;
       if (!this.#writer.data(chunk)) request.pause();
     });
-    request.on('end', () => this.#attempt(() => {
-      if (stream.destroyed) return;
-      if (request.rawTrailers.length > 0) this.#writer.trailers(request.rawTrailers);
-      this.#writer.end();
-    }));
+    request.on('end', () =>
+      this.#attempt(() => {
+        if (stream.destroyed) return;
+        if (request.rawTrailers.length > 0) this.#writer.trailers(request.rawTrailers);
+        this.#writer.end();
+      }),
+    );
     stream.on('drain', () => request.resume());
     // The rest of a body that nobody wants any more is thrown away, so that the client's connection can go on.
     stream.on('close', () => request.resume());
@@ -190,7 +196,10 @@ export class Exchange implements RecordSink {
     if (this.#done || this.#switched) return;
     this.#reader.stop();
     this.#last = undefined;
-    const error = cause instanceof TypeError ? tunnelError('record-malformed', { detail: cause.message, cause }) : codedFailure(cause);
+    const error =
+      cause instanceof TypeError
+        ? tunnelError('record-malformed', { detail: cause.message, cause })
+        : codedFailure(cause);
     const began = this.#response.headersSent;
     this.#finish(error.code, began ? this.#response.statusCode : error.status);
     if (began) abortResponse(this.#response);

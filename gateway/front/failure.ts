@@ -1,11 +1,11 @@
 import { STATUS_CODES, ServerResponse, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { CodedError, messageOf } from '../../base/index.ts';
-import { tunnelError } from '../../tunnel/tunnel-error.ts';
+import { statusOf } from '../../api/index.ts';
+import { CodedError } from '../../base/index.ts';
 
-/** Any thrown value as an error of a table: what has no code of ours is `upstream-failed`. */
+/** Any thrown value as a coded error: what has no code of ours is a fault of ours. */
 export function codedFailure(error: unknown): CodedError {
-  return error instanceof CodedError ? error : tunnelError('upstream-failed', { detail: messageOf(error), cause: error });
+  return error instanceof CodedError ? error : new CodedError('internal', 'an internal error', { cause: error });
 }
 
 /**
@@ -18,7 +18,16 @@ export function sendFailure(response: ServerResponse, error: CodedError): void {
     return;
   }
   const body = Buffer.from(JSON.stringify(statusOf(error)));
-  const headers = ['Content-Type', 'application/json', 'Content-Length', String(body.length), 'Cache-Control', 'no-store', 'Causeway-Code', error.code];
+  const headers = [
+    'Content-Type',
+    'application/json',
+    'Content-Length',
+    String(body.length),
+    'Cache-Control',
+    'no-store',
+    'Causeway-Code',
+    error.code,
+  ];
   const retryAfterMs = error.retryAfterMs ?? (error.status === 503 ? 1000 : undefined);
   if (retryAfterMs !== undefined) headers.push('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
   if ('stream' in response) response.writeHead(error.status, headers);
@@ -48,31 +57,4 @@ export function abortResponse(response: ServerResponse): void {
   } else {
     response.destroy();
   }
-}
-
-const reasons: Readonly<Record<number, string>> = {
-  400: 'BadRequest',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'NotFound',
-  409: 'Conflict',
-  429: 'TooManyRequests',
-  503: 'ServiceUnavailable',
-  504: 'Timeout',
-};
-
-function statusOf(error: CodedError): object {
-  return {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message: error.message,
-    reason: reasons[error.status] ?? (STATUS_CODES[error.status] ?? 'InternalError').replaceAll(/[^A-Za-z]/g, ''),
-    details: {
-      causes: [{ reason: error.code, message: error.fix ?? error.message }],
-      ...(error.retryAfterMs === undefined ? {} : { retryAfterSeconds: Math.max(1, Math.ceil(error.retryAfterMs / 1000)) }),
-    },
-    code: error.status,
-  };
 }

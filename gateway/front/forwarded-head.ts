@@ -1,22 +1,30 @@
 import { validateHeaderName, validateHeaderValue, type IncomingMessage } from 'node:http';
-import {
-  contentLength,
-  endToEndHeaders,
-  isIdentityHeader,
-  type HttpRequestHead,
-  type HttpResponseHead,
-  type RawHeaders,
-} from '../../tunnel/http-head.ts';
+import type { HttpResponseHead, RawHeaders } from '../../tunnel/index.ts';
+import { contentLength, endToEndHeaders, type HttpRequestHead, isIdentityHeader } from '../../tunnel/http-head.ts';
 import type { ServiceRoute } from './route.ts';
 
 /** How we name ourselves in `Via` (RFC 9110, 7.6.3). */
 const VIA = 'causeway';
 
 /** Request fields that say how a request came here. Only we write them. */
-const originNames = new Set(['host', 'expect', 'forwarded', 'x-real-ip', 'true-client-ip', 'x-original-url', 'x-rewrite-url']);
+const originNames = new Set([
+  'host',
+  'expect',
+  'forwarded',
+  'x-real-ip',
+  'true-client-ip',
+  'x-original-url',
+  'x-rewrite-url',
+]);
 
 /** Answer fields that speak for a whole origin: ours, which edges share by path. */
-const originWide = new Set(['alt-svc', 'clear-site-data', 'public-key-pins', 'service-worker-allowed', 'strict-transport-security']);
+const originWide = new Set([
+  'alt-svc',
+  'clear-site-data',
+  'public-key-pins',
+  'service-worker-allowed',
+  'strict-transport-security',
+]);
 
 /** What an incoming request asks of its connection, as node parsed it. */
 export interface RequestTraits {
@@ -40,7 +48,10 @@ export function forwardedRequest(
   ownHeaders: readonly string[],
 ): HttpRequestHead {
   const body = upgrade === undefined && hasBody(request);
-  const headers = endToEndHeaders(request.rawHeaders, (name) => isOrigin(name) || isIdentityHeader(name) || ownHeaders.includes(name));
+  const headers = endToEndHeaders(
+    request.rawHeaders,
+    (name) => isOrigin(name) || isIdentityHeader(name) || ownHeaders.includes(name),
+  );
   const { socket } = request;
   headers.push('Via', `${request.httpVersion} ${VIA}`, 'X-Forwarded-Proto', 'encrypted' in socket ? 'https' : 'http');
   if (socket.remoteAddress !== undefined) headers.push('X-Forwarded-For', socket.remoteAddress);

@@ -1,9 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { StreamClass, type StreamTarget } from '../../tunnel/frame.ts';
-import { encodeRequestHead, type HttpResponseHead } from '../../tunnel/http-head.ts';
+import {
+  encodeRequestHead,
+  type HttpResponseHead,
+  splice,
+  StreamClass,
+  type StreamTarget,
+} from '../../tunnel/index.ts';
 import type { KindStream, KindStreamOpener } from '../../tunnel/kind-stream.ts';
-import { splice, type Traffic } from '../../tunnel/splice.ts';
+import type { Traffic } from '../../tunnel/splice.ts';
 import { connectThrough } from './connect-tunnel.ts';
 import { Exchange, type ExchangeOutcome } from './exchange.ts';
 import { codedFailure, responseOn, sendFailure } from './failure.ts';
@@ -53,7 +58,12 @@ export function createFront(options: FrontOptions): Front {
   };
 }
 
-function forward(options: FrontOptions, request: IncomingMessage, response: ServerResponse, traits: RequestTraits): boolean {
+function forward(
+  options: FrontOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  traits: RequestTraits,
+): boolean {
   return answering(
     () => response,
     () => {
@@ -76,7 +86,12 @@ function forwardUpgrade(options: FrontOptions, request: IncomingMessage, socket:
       if (route === undefined) return false;
       if (hasBody(request)) throw frontError('upgrade-with-body');
       const upgrade = request.headers.upgrade ?? '';
-      const requestHead = forwardedRequest(request, route, { expectContinue: false, upgrade }, ownHeaders(options, request));
+      const requestHead = forwardedRequest(
+        request,
+        route,
+        { expectContinue: false, upgrade },
+        ownHeaders(options, request),
+      );
       const stream = openService(options, request, route, encodeRequestHead(requestHead));
       // What the client sent early belongs to the new protocol.
       if (head.length > 0) socket.unshift(head);

@@ -1,3 +1,4 @@
+import { apiError, parseEdgePath } from '../../api/index.ts';
 import { isDnsLabel, isDnsName } from '../../base/index.ts';
 import { isPlainPath } from '../../tunnel/http-head.ts';
 import { frontError } from './front-error.ts';
@@ -69,28 +70,17 @@ export function routeOfAuthority(authority: string): Route | undefined {
 
 function routeOfPath(target: string): ServiceRoute | undefined {
   if (!target.startsWith(EDGES)) return undefined;
-  const query = target.indexOf('?');
-  const pathEnd = query === -1 ? target.length : query;
-  const edgeEnd = target.indexOf('/', EDGES.length);
-  if (edgeEnd === -1 || edgeEnd >= pathEnd) throw frontError('name-invalid', { detail: 'no service is named' });
-  const slash = target.indexOf('/', edgeEnd + 1);
-  const serviceEnd = slash === -1 || slash > pathEnd ? pathEnd : slash;
-  const edge = target.slice(EDGES.length, edgeEnd);
-  const service = target.slice(edgeEnd + 1, serviceEnd);
-  if (!isDnsName(edge)) throw frontError('name-invalid', { detail: `edge ${JSON.stringify(edge)}` });
-  if (!isDnsLabel(service)) throw frontError('name-invalid', { detail: `service ${JSON.stringify(service)}` });
-  const rest = target.slice(serviceEnd);
-  return {
-    to: 'service',
-    edge,
-    service,
-    path: checkedPath(rest.startsWith('/') ? rest : `/${rest}`),
-    prefix: target.slice(0, serviceEnd),
-  };
+  const [edge = '', service = ''] = target.slice(EDGES.length).split(/[/?]/, 2);
+  if (!isDnsLabel(edge)) throw frontError('name-invalid', { detail: `edge ${JSON.stringify(edge.slice(0, 64))}` });
+  if (!isDnsLabel(service))
+    throw frontError('name-invalid', { detail: `service ${JSON.stringify(service.slice(0, 64))}` });
+  const rest = parseEdgePath(target)?.rest ?? '/';
+  return { to: 'service', edge, service, path: checkedPath(rest), prefix: `${EDGES}${edge}/${service}` };
 }
 
 function checkedPath(target: string): string {
-  if (!isPlainPath(target)) throw frontError('path-invalid');
+  if (!isPlainPath(target))
+    throw apiError('path-invalid', 'dot segments, broken escapes, or characters that have to be escaped');
   return target;
 }
 

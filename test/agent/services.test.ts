@@ -2,10 +2,21 @@ import { createServer as createHttpServer, type IncomingMessage } from 'node:htt
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { ServiceTable, type HttpServiceConfig, type ServicesConfig, type ServiceTableOptions } from '../../edge-agent/services/index.ts';
-import { tunnelError, type StreamTarget } from '../../tunnel/index.ts';
-import { encodeRequestHead, type HttpRequestHead, type HttpResponseHead } from '../../tunnel/http-head.ts';
-import { RecordReader, RecordWriter } from '../../tunnel/http-record.ts';
+import {
+  ServiceTable,
+  type HttpServiceConfig,
+  type ServicesConfig,
+  type ServiceTableOptions,
+} from '../../edge-agent/services/index.ts';
+import {
+  encodeRequestHead,
+  type HttpResponseHead,
+  RecordReader,
+  RecordWriter,
+  type StreamTarget,
+  tunnelError,
+} from '../../tunnel/index.ts';
+import type { HttpRequestHead } from '../../tunnel/http-head.ts';
 import { codeOf } from '../../base/index.ts';
 import { listen, readAnswer, until } from '../support/edge-path.ts';
 import { selfSigned } from '../support/self-signed.ts';
@@ -26,13 +37,27 @@ function openTable(t: Test, config: ServicesConfig, options?: ServiceTableOption
 }
 
 function web(url: string | number, more: Partial<HttpServiceConfig> = {}): ServicesConfig {
-  return { services: [{ name: 'web', kind: 'http', url: typeof url === 'number' ? `http://127.0.0.1:${url}` : url, ...more }] };
+  return {
+    services: [{ name: 'web', kind: 'http', url: typeof url === 'number' ? `http://127.0.0.1:${url}` : url, ...more }],
+  };
 }
 
-const target: StreamTarget = { edge: 'edge-1', service: 'web', kind: 'http', verb: 'GET', path: '/', principal: 'operator/test' };
+const target: StreamTarget = {
+  edge: 'edge-1',
+  service: 'web',
+  kind: 'http',
+  verb: 'GET',
+  path: '/',
+  principal: 'operator/test',
+};
 
 /** Sends a request as an SDK would and waits for its end, whichever it is. */
-function ask(opener: MemoryOpener, more: Partial<StreamTarget> = {}, head: HttpRequestHead | Buffer = { headers: [] }, send?: (writer: RecordWriter, stream: PairedStream) => void): Promise<Outcome> {
+function ask(
+  opener: MemoryOpener,
+  more: Partial<StreamTarget> = {},
+  head: HttpRequestHead | Buffer = { headers: [] },
+  send?: (writer: RecordWriter, stream: PairedStream) => void,
+): Promise<Outcome> {
   const stream = opener.open({ ...target, ...more }, { head: Buffer.isBuffer(head) ? head : encodeRequestHead(head) });
   const outcome: Outcome = { head: undefined, infos: [], body: '', code: undefined };
   const reader = new RecordReader('head', {
@@ -62,7 +87,10 @@ async function drained(opener: MemoryOpener): Promise<void> {
   await until(() => opener.streams.size === 0, 'all streams to close');
 }
 
-async function listenTcp(t: Test, onSocket: (socket: Socket) => void): Promise<{ port: number; server: Server; sockets: Set<Socket> }> {
+async function listenTcp(
+  t: Test,
+  onSocket: (socket: Socket) => void,
+): Promise<{ port: number; server: Server; sockets: Set<Socket> }> {
   const sockets = new Set<Socket>();
   const server = createTcpServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
@@ -81,15 +109,47 @@ async function listenTcp(t: Test, onSocket: (socket: Socket) => void): Promise<{
 
 t.test('the agent itself decides what reaches a service, whatever the opener sends', async (t) => {
   let received: IncomingMessage | undefined;
-  const upstream = await listen(createHttpServer((request, response) => {
-    received = request;
-    response.end();
-  }));
+  const upstream = await listen(
+    createHttpServer((request, response) => {
+      received = request;
+      response.end();
+    }),
+  );
   t.teardown(() => upstream.close());
-  const opener = openTable(t, web(`http://127.0.0.1:${upstream.port}/base/`, { headers: { Authorization: 'Bearer edge' }, principalHeader: 'X-Remote-User' }));
+  const opener = openTable(
+    t,
+    web(`http://127.0.0.1:${upstream.port}/base/`, {
+      headers: { Authorization: 'Bearer edge' },
+      principalHeader: 'X-Remote-User',
+    }),
+  );
   const headers = [
-    'Host', 'evil', 'Connection', 'X-Secret', 'X-Secret', '1', 'Transfer-Encoding', 'chunked', 'Content-Length', '5', 'Expect', '100-continue', 'Trailer', 'X',
-    'authorization', 'Bearer mine', 'X-Remote-User', 'root', 'x_remote_user', 'root', 'Impersonate-Group', 'admin', 'Kept', '1', 'kept', '2',
+    'Host',
+    'evil',
+    'Connection',
+    'X-Secret',
+    'X-Secret',
+    '1',
+    'Transfer-Encoding',
+    'chunked',
+    'Content-Length',
+    '5',
+    'Expect',
+    '100-continue',
+    'Trailer',
+    'X',
+    'authorization',
+    'Bearer mine',
+    'X-Remote-User',
+    'root',
+    'x_remote_user',
+    'root',
+    'Impersonate-Group',
+    'admin',
+    'Kept',
+    '1',
+    'kept',
+    '2',
   ];
   const { head } = await ask(opener, { path: '/x?y=/../' }, { headers });
   t.equal(head?.status, 200);
@@ -98,30 +158,44 @@ t.test('the agent itself decides what reaches a service, whatever the opener sen
     received?.rawHeaders.filter((_text, index) => index % 2 === 0).map((name) => name.toLowerCase()),
     ['host', 'connection', 'kept', 'kept', 'authorization', 'x-remote-user'],
   );
-  t.match(received?.headers, { host: `127.0.0.1:${upstream.port}`, authorization: 'Bearer edge', 'x-remote-user': 'operator/test' });
+  t.match(received?.headers, {
+    'host': `127.0.0.1:${upstream.port}`,
+    'authorization': 'Bearer edge',
+    'x-remote-user': 'operator/test',
+  });
   await drained(opener);
 });
 
 t.test('requests that no honest opener sends are refused and not executed', async (t) => {
   let requests = 0;
-  const upstream = await listen(createHttpServer((_request, response) => {
-    requests += 1;
-    response.end();
-  }));
+  const upstream = await listen(
+    createHttpServer((_request, response) => {
+      requests += 1;
+      response.end();
+    }),
+  );
   t.teardown(() => upstream.close());
   const opener = openTable(t, web(upstream.port));
   const body = { headers: ['Content-Length', '3'], body: true };
   for (const [what, code, outcome] of [
     ['a path that walks up', 'record-malformed', ask(opener, { path: '/../x' })],
     ['a path that is a URL', 'record-malformed', ask(opener, { path: 'http://other/' })],
-    ['a path with a line break', 'upstream-refused', ask(opener, { path: '/ HTTP/1.1\r\nX: y' })],
+    ['a path with a line break', 'record-malformed', ask(opener, { path: '/ HTTP/1.1\r\nX: y' })],
     ['a head that is not JSON', 'record-malformed', ask(opener, {}, Buffer.from('{'))],
-    ['a header with a line break', 'upstream-refused', ask(opener, {}, { headers: ['A', '1\r\nB: 2'] })],
-    ['such a header before an upgrade', 'record-malformed', ask(opener, {}, { headers: ['A', '1\r\nB: 2'], upgrade: 'x' })],
-    ['two lengths', 'record-malformed', ask(opener, { verb: 'POST' }, { headers: ['Content-Length', '3', 'Content-Length', '4'], body: true })],
+    ['a header with a line break', 'record-malformed', ask(opener, {}, { headers: ['A', '1\r\nB: 2'] })],
+    [
+      'such a header before an upgrade',
+      'record-malformed',
+      ask(opener, {}, { headers: ['A', '1\r\nB: 2'], upgrade: 'x' }),
+    ],
+    [
+      'two lengths',
+      'record-malformed',
+      ask(opener, { verb: 'POST' }, { headers: ['Content-Length', '3', 'Content-Length', '4'], body: true }),
+    ],
     ['TRACE', 'denied', ask(opener, { verb: 'TRACE' })],
     ['CONNECT', 'denied', ask(opener, { verb: 'CONNECT' })],
-    ['a method that is none', 'upstream-refused', ask(opener, { verb: 'GET / HTTP/1.1\r\n' })],
+    ['a method that is none', 'record-malformed', ask(opener, { verb: 'GET / HTTP/1.1\r\n' })],
     ['a service that is not declared', 'service-unknown', ask(opener, { service: 'other' })],
     ['bytes to an HTTP service', 'service-unknown', ask(opener, { kind: 'tcp' })],
     ['a kind that is not ours', 'kind-unknown', ask(opener, { kind: 'sync' })],
@@ -130,18 +204,27 @@ t.test('requests that no honest opener sends are refused and not executed', asyn
   }
   t.equal(requests, 0);
   for (const [what, send] of [
-    ['more body than declared', (writer: RecordWriter) => {
-      writer.data(Buffer.from('abcGET /x HTTP/1.1\r\n\r\n'));
-      writer.end();
-    }],
-    ['less body than declared', (writer: RecordWriter) => {
-      writer.data(Buffer.from('ab'));
-      writer.end();
-    }],
-    ['a body without END', (writer: RecordWriter, stream: PairedStream) => {
-      writer.data(Buffer.from('ab'));
-      setImmediate(() => stream.end());
-    }],
+    [
+      'more body than declared',
+      (writer: RecordWriter) => {
+        writer.data(Buffer.from('abcGET /x HTTP/1.1\r\n\r\n'));
+        writer.end();
+      },
+    ],
+    [
+      'less body than declared',
+      (writer: RecordWriter) => {
+        writer.data(Buffer.from('ab'));
+        writer.end();
+      },
+    ],
+    [
+      'a body without END',
+      (writer: RecordWriter, stream: PairedStream) => {
+        writer.data(Buffer.from('ab'));
+        setImmediate(() => stream.end());
+      },
+    ],
     ['no records', (_writer: RecordWriter, stream: PairedStream) => void stream.end('GET / HTTP/1.1\r\n\r\n')],
   ] as const) {
     for (const expectContinue of [false, true]) {
@@ -155,41 +238,49 @@ t.test('requests that no honest opener sends are refused and not executed', asyn
 t.test('a service that is not there refuses: nothing was executed', async (t) => {
   const opener = openTable(t, web(1));
   t.equal((await ask(opener)).code, 'upstream-refused');
-  t.equal((await ask(opener, { verb: 'POST' }, { headers: [], body: true }, (writer) => {
-    writer.data(Buffer.from('x'));
-    writer.end();
-  })).code, 'upstream-refused');
+  t.equal(
+    (
+      await ask(opener, { verb: 'POST' }, { headers: [], body: true }, (writer) => {
+        writer.data(Buffer.from('x'));
+        writer.end();
+      })
+    ).code,
+    'upstream-refused',
+  );
   t.equal((await ask(opener, {}, { headers: [], upgrade: 'websocket' })).code, 'upstream-refused');
   t.equal((await ask(openTable(t, web('http://nowhere.invalid')))).code, 'upstream-refused');
   await drained(opener);
 });
 
-t.test('an idle connection that the service closes is tried again for safe requests, once, and never for others', async (t) => {
-  const seen: string[] = [];
-  let mode: 'answer' | 'close-second' | 'close-all' = 'answer';
-  const { port } = await listenTcp(t, (socket) => {
-    let requests = 0;
-    socket.on('data', (chunk: Buffer) => {
-      requests += 1;
-      seen.push(chunk.toString().split(' ')[0] ?? '');
-      if (mode === 'close-all' || (mode === 'close-second' && requests > 1)) socket.destroy();
-      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+t.test(
+  'an idle connection that the service closes is tried again for safe requests, once, and never for others',
+  async (t) => {
+    const seen: string[] = [];
+    let mode: 'answer' | 'close-second' | 'close-all' = 'answer';
+    const { port } = await listenTcp(t, (socket) => {
+      let requests = 0;
+      socket.on('data', (chunk: Buffer) => {
+        requests += 1;
+        seen.push(chunk.toString().split(' ')[0] ?? '');
+        if (mode === 'close-all' || (mode === 'close-second' && requests > 1)) socket.destroy();
+        else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      });
     });
-  });
-  const opener = openTable(t, web(port, { maxConnections: 1 }));
-  t.equal((await ask(opener)).body, 'ok');
-  mode = 'close-second';
-  t.equal((await ask(opener)).body, 'ok', 'the second connection answers');
-  t.same(seen, ['GET', 'GET', 'GET']);
-  seen.length = 0;
-  t.equal((await ask(opener, { verb: 'POST' })).code, 'upstream-failed');
-  t.same(seen, ['POST'], 'a POST is sent once');
-  mode = 'close-all';
-  seen.length = 0;
-  t.equal((await ask(opener)).code, 'upstream-failed');
-  t.same(seen, ['GET', 'GET'], 'no third try');
-  await drained(opener);
-});
+    const opener = openTable(t, web(port, { maxConnections: 1 }));
+    t.equal((await ask(opener)).body, 'ok');
+    mode = 'close-second';
+    t.equal((await ask(opener)).body, 'ok', 'the second connection answers');
+    t.same(seen, ['GET', 'GET', 'GET']);
+    seen.length = 0;
+    t.equal((await ask(opener, { verb: 'POST' })).code, 'upstream-failed');
+    t.same(seen, ['POST'], 'a POST is sent once');
+    mode = 'close-all';
+    seen.length = 0;
+    t.equal((await ask(opener)).code, 'upstream-failed');
+    t.same(seen, ['GET', 'GET'], 'no third try');
+    await drained(opener);
+  },
+);
 
 t.test('an answer that breaks off, is too long or never comes has its reason', async (t) => {
   const { port } = await listenTcp(t, (socket) => {
@@ -208,10 +299,15 @@ t.test('an answer that breaks off, is too long or never comes has its reason', a
   t.match(await ask(opener, { path: '/never' }), { code: 'upstream-timeout' });
   t.match(await ask(opener, { path: '/stall' }), { body: 'half', code: 'upstream-timeout' });
   for (const path of ['/cut', '/garbage', '/never']) {
-    const { code } = await ask(opener, { path, verb: 'PUT' }, { headers: ['Content-Length', '1'], body: true, expectContinue: true }, (writer) => {
-      writer.data(Buffer.from('x'));
-      writer.end();
-    });
+    const { code } = await ask(
+      opener,
+      { path, verb: 'PUT' },
+      { headers: ['Content-Length', '1'], body: true, expectContinue: true },
+      (writer) => {
+        writer.data(Buffer.from('x'));
+        writer.end();
+      },
+    );
     t.equal(code, path === '/never' ? 'upstream-timeout' : 'upstream-failed', path);
   }
   await drained(opener);
@@ -239,11 +335,16 @@ t.test('a slow opener holds the service back, on both kinds of connection', asyn
   t.teardown(() => upstream.close());
   const opener = openTable(t, web(upstream.port));
   for (const expectContinue of [false, true]) {
-    const stream = opener.open({ ...target, verb: 'PUT' }, { head: encodeRequestHead({ headers: ['Content-Length', '0'], body: true, expectContinue }) });
+    const stream = opener.open(
+      { ...target, verb: 'PUT' },
+      { head: encodeRequestHead({ headers: ['Content-Length', '0'], body: true, expectContinue }) },
+    );
     const writer = new RecordWriter(stream);
     writer.end();
     const [socket] = await new Promise<Socket[]>((resolve) => {
-      void until(() => upstream.sockets.size > 0 && [...upstream.sockets].some(({ writableLength }) => writableLength > 0)).then(() => resolve([...upstream.sockets]));
+      void until(
+        () => upstream.sockets.size > 0 && [...upstream.sockets].some(({ writableLength }) => writableLength > 0),
+      ).then(() => resolve([...upstream.sockets]));
     });
     t.ok((socket?.writableLength ?? 0) > 0, 'bytes wait at the service');
     let bytes = 0;
@@ -262,9 +363,9 @@ t.test('https services are verified, always', async (t) => {
   const upstream = createHttpsServer({ cert, key }, (request, response) => {
     void readAnswer(request).then(({ body }) => response.end(`secure ${body.toString()}`));
   });
-  const { port, close } = await listen(upstream as unknown as ReturnType<typeof createHttpServer>);
-  t.teardown(close);
-  const url = `https://127.0.0.1:${port}`;
+  const server = await listen(upstream);
+  t.teardown(() => server.close());
+  const url = `https://127.0.0.1:${server.port}`;
   const upload = (writer: RecordWriter): void => {
     writer.data(Buffer.from('x'));
     writer.end();
@@ -288,7 +389,12 @@ t.test('https services are verified, always', async (t) => {
 
 t.test('a TCP stream is accepted when the connection stands, and refused when it does not', async (t) => {
   const { port } = await listenTcp(t, (socket) => void socket.end('banner'));
-  const opener = openTable(t, { services: [{ name: 'ssh', kind: 'tcp', address: `127.0.0.1:${port}` }, { name: 'gone', kind: 'tcp', address: 'localhost:1' }] });
+  const opener = openTable(t, {
+    services: [
+      { name: 'ssh', kind: 'tcp', address: `127.0.0.1:${port}` },
+      { name: 'gone', kind: 'tcp', address: 'localhost:1' },
+    ],
+  });
   const stream = opener.open({ ...target, kind: 'tcp', service: 'ssh' });
   let opened = false;
   let text = '';
@@ -365,12 +471,26 @@ t.test('only listed addresses are dialed, and of a name only what it resolved to
   t.equal(await dial([`localhost:${port}`], `127.0.0.1:${port}`), 'in');
   t.equal(await dial(range, 'in.lan:1'), 'address-denied');
   t.equal(await dial(range, `out.lan:${port}`), 'address-denied');
-  t.equal(await dial([`rebound.lan:${port}`], `rebound.lan:${port}`), 'address-denied', 'a name server does not open this machine');
+  t.equal(
+    await dial([`rebound.lan:${port}`], `rebound.lan:${port}`),
+    'address-denied',
+    'a name server does not open this machine',
+  );
   t.equal(await dial([`metadata.lan:80`], 'metadata.lan:80'), 'address-denied');
   t.equal(await dial([`10.0.0.0/8:${port}`], `2130706433:${port}`), 'address-denied');
   t.equal(await dial(range, `nowhere.lan:${port}`), 'upstream-refused');
   lookups = 0;
-  for (const path of ['', 'x', ':22', 'a b:22', `127.0.0.1:${port}:1`, '127.0.0.1:0', '127.0.0.1:99999', `unlisted.lan:22`]) t.equal(await dial(range, path), 'address-denied', path);
+  for (const path of [
+    '',
+    'x',
+    ':22',
+    'a b:22',
+    `127.0.0.1:${port}:1`,
+    '127.0.0.1:0',
+    '127.0.0.1:99999',
+    `unlisted.lan:22`,
+  ])
+    t.equal(await dial(range, path), 'address-denied', path);
   t.equal(await dial([], '127.0.0.1:22'), 'address-denied');
   t.equal(lookups, 0, 'a name on a port that nobody may dial is not even looked up');
 });
@@ -381,7 +501,15 @@ t.test('a wrong declaration is refused with its name', async (t) => {
     [{ services: [{ name: 'a', kind: 'tcp', address: 'a' }] }, /a: address/],
     [{ services: [{ name: 'a', kind: 'http', url: 'ftp://x' }] }, /a: url/],
     [{ services: [{ name: 'a', kind: 'http', url: 'http://u:p@x' }] }, /a: url/],
-    [{ services: [{ name: 'a', kind: 'tcp', address: 'a:1' }, { name: 'a', kind: 'tcp', address: 'a:1' }] }, /twice/],
+    [
+      {
+        services: [
+          { name: 'a', kind: 'tcp', address: 'a:1' },
+          { name: 'a', kind: 'tcp', address: 'a:1' },
+        ],
+      },
+      /twice/,
+    ],
   ] as const satisfies [ServicesConfig, RegExp][]) {
     t.throws(() => new ServiceTable(config), { code: 'service-invalid', message: detail });
   }
@@ -392,16 +520,18 @@ t.test('a wrong declaration is refused with its name', async (t) => {
 
 t.test('closing waits for what runs, and may be done twice', async (t) => {
   let finish: () => void = () => undefined;
-  const upstream = await listen(createHttpServer((_request, response) => {
-    finish = () => void response.end('done');
-  }));
+  const upstream = await listen(
+    createHttpServer((_request, response) => {
+      finish = () => void response.end('done');
+    }),
+  );
   t.teardown(() => upstream.close());
   const table = new ServiceTable(web(upstream.port));
   const opener = new MemoryOpener((stream) => table.dispatchStream(stream));
   const outcome = ask(opener);
   await until(() => upstream.sockets.size === 1);
   let closed = false;
-  const closing = Promise.all([table.close(), table.close()]).then(() => {
+  const closing = Promise.all([table.close(), table.close()]).finally(() => {
     closed = true;
   });
   await until(() => finish.length === 0 && upstream.sockets.size === 1);

@@ -6,15 +6,21 @@ import { codeOf, loadConfig, messageOf, z, type ConfigSources } from '../../base
 
 const schema = z.strictObject({
   link: z
-    .strictObject({ host: z.string().min(1).default('127.0.0.1'), port: z.number().int().min(1).max(65535).default(8443), maxStreams: z.number().default(9) })
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1'),
+      port: z.number().int().min(1).max(65535).default(8443),
+      maxStreams: z.number().default(9),
+    })
     .prefault({}),
   mode: z.enum(['fast', 'safe']).default('safe'),
   peers: z.array(z.string()).default([]),
   services: z.record(z.string(), z.strictObject({ url: z.string() })).default({}),
-  store: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('embedded'), file: z.string() }),
-    z.strictObject({ kind: z.literal('etcd'), urls: z.array(z.string()) }),
-  ]).optional(),
+  store: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('embedded'), file: z.string() }),
+      z.strictObject({ kind: z.literal('etcd'), urls: z.array(z.string()) }),
+    ])
+    .optional(),
 });
 
 async function load(t: Test, yaml: string | undefined, sources: ConfigSources = {}) {
@@ -38,8 +44,15 @@ t.test('defaults stand where nothing is said', async (t) => {
 });
 
 t.test('flags win over the environment, and the environment over the file', async (t) => {
-  const env = { CAUSEWAY_GATEWAY_LINK_PORT: '2000', CAUSEWAY_GATEWAY_LINK_MAX_STREAMS: '5', CAUSEWAY_GATEWAY_LINK_HOST: '' };
-  const config = await load(t, 'link:\n  port: 1000\n  host: a\nmode: fast\n', { env, flags: { link: { port: 3000, host: undefined } } });
+  const env = {
+    CAUSEWAY_GATEWAY_LINK_PORT: '2000',
+    CAUSEWAY_GATEWAY_LINK_MAX_STREAMS: '5',
+    CAUSEWAY_GATEWAY_LINK_HOST: '',
+  };
+  const config = await load(t, 'link:\n  port: 1000\n  host: a\nmode: fast\n', {
+    env,
+    flags: { link: { port: 3000, host: undefined } },
+  });
   t.strictSame(config.link, { port: 3000, maxStreams: 5, host: 'a' });
   t.equal(config.mode, 'fast');
 });
@@ -58,7 +71,10 @@ t.test('a variable can set a whole list or object', async (t) => {
 });
 
 t.test('every problem is named with its file, line, key and what is allowed', async (t) => {
-  const { code, text } = await failure(t, 'mode: quick\nlink:\n  # a comment\n  prot: 1\n  port: high\npeers:\n  - a\n  - 7\n');
+  const { code, text } = await failure(
+    t,
+    'mode: quick\nlink:\n  # a comment\n  prot: 1\n  port: high\npeers:\n  - a\n  - 7\n',
+  );
   t.equal(code, 'config-invalid');
   t.match(text, 'gateway.yaml:1: mode:');
   t.match(text, 'allowed: "fast" | "safe"');
@@ -68,7 +84,10 @@ t.test('every problem is named with its file, line, key and what is allowed', as
 });
 
 t.test('a problem in a variable or a flag is named by it', async (t) => {
-  const { text } = await failure(t, 'mode: fast\n', { env: { CAUSEWAY_GATEWAY_LINK_PORT: '0' }, flags: { mode: 'quick' } });
+  const { text } = await failure(t, 'mode: fast\n', {
+    env: { CAUSEWAY_GATEWAY_LINK_PORT: '0' },
+    flags: { mode: 'quick' },
+  });
   t.match(text, '$CAUSEWAY_GATEWAY_LINK_PORT: link.port: too small');
   t.match(text, 'flag mode: mode: invalid option');
 });
@@ -84,7 +103,10 @@ t.test('a value is never repeated in the message', async (t) => {
 });
 
 t.test('a missing file is config-missing', async (t) => {
-  await t.rejects(loadConfig(schema, { file: join(t.testdir(), 'none.yaml') }), { code: 'config-missing', message: /none\.yaml/ });
+  await t.rejects(loadConfig(schema, { file: join(t.testdir(), 'none.yaml') }), {
+    code: 'config-missing',
+    message: /none\.yaml/,
+  });
   await t.rejects(loadConfig(schema, { file: t.testdir() }), { code: 'config-missing' }, 'a folder is no file');
 });
 
@@ -96,7 +118,10 @@ t.test('what is no YAML is refused with its line', async (t) => {
 
 t.test('hostile files are refused: too long, too many aliases, too deep', async (t) => {
   t.match(await failure(t, `# ${'x'.repeat(1024 * 1024)}`), { code: 'config-invalid', text: /longer than/ });
-  const laughs = ['a: &a [x,x,x,x,x,x,x,x,x]', ...'bcdef'.split('').map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcde'[i]}`).join(',')}]`)];
+  const laughs = [
+    'a: &a [x,x,x,x,x,x,x,x,x]',
+    ...'bcdef'.split('').map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcde'[i]}`).join(',')}]`),
+  ];
   t.match(await failure(t, laughs.join('\n')), { code: 'config-invalid', text: /alias/i });
   t.match(await failure(t, '['.repeat(20_000)), { code: 'config-invalid' });
   t.match(await failure(t, '__proto__: {mode: fast}\n'), { code: 'config-invalid' });
@@ -111,5 +136,7 @@ t.test('a variable that names no key is a warning with the nearest one', async (
 });
 
 t.test('a schema that would drop unknown keys in silence is refused', async (t) => {
-  await t.rejects(loadConfig(z.strictObject({ inner: z.object({ a: z.string() }) }), {}), { message: /strictObject at inner/ });
+  await t.rejects(loadConfig(z.strictObject({ inner: z.object({ a: z.string() }) }), {}), {
+    message: /strictObject at inner/,
+  });
 });

@@ -11,7 +11,13 @@ t.test('counters, gauges and histograms appear in the text with their labels', a
   metrics.gauge({ name: 'streams', help: 'Streams.', collect: (gauge) => gauge.set(9) });
   metrics.histogram({ name: 'rtt_seconds', help: 'Round trip.', buckets: [0.1, 1] }).observe(0.5);
   const text = await metrics.text();
-  for (const line of ['calls_total{code="200"} 3', 'links 4', 'streams 9', 'rtt_seconds_bucket{le="0.1"} 0', 'rtt_seconds_bucket{le="1"} 1']) {
+  for (const line of [
+    'calls_total{code="200"} 3',
+    'links 4',
+    'streams 9',
+    'rtt_seconds_bucket{le="0.1"} 0',
+    'rtt_seconds_bucket{le="1"} 1',
+  ]) {
     t.match(text, line);
   }
   t.match(metrics.contentType, 'text/plain');

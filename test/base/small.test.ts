@@ -1,7 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
 
-import { checkRuntime, formatYaml, isDnsLabel, isDnsName, nearest, parseYaml, pinnedRuntime } from '../../base/index.ts';
+import {
+  checkRuntime,
+  formatYaml,
+  isDnsLabel,
+  isDnsName,
+  nearest,
+  parseYaml,
+  pinnedRuntime,
+} from '../../base/index.ts';
 
 t.test('a Node before 24 is refused, one that is older than the pinned one is warned of', async (t) => {
   t.throws(() => checkRuntime('20.19.0'), { code: 'runtime-too-old', message: /20\.19\.0/ });
@@ -25,7 +33,8 @@ t.test('the nearest name is the one a typing mistake away', async (t) => {
 
 t.test('a DNS label is lower case, 63 characters at most, without a dash at its ends', async (t) => {
   for (const name of ['a', 'edge-1', '0', 'a'.repeat(63)]) t.ok(isDnsLabel(name), name);
-  for (const name of ['', 'A', '-a', 'a-', 'a.b', 'a_b', 'a\n', 'ä', 'a'.repeat(64), 'a/b', '%61']) t.notOk(isDnsLabel(name), name);
+  for (const name of ['', 'A', '-a', 'a-', 'a.b', 'a_b', 'a\n', 'ä', 'a'.repeat(64), 'a/b', '%61'])
+    t.notOk(isDnsLabel(name), name);
   t.ok(isDnsName('causeway.example'));
   for (const name of ['', '.', 'a..b', 'a.', `${'a.'.repeat(127)}ab`]) t.notOk(isDnsName(name), name);
 });

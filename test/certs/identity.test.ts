@@ -18,18 +18,47 @@ t.test('an identity and its URI are one', async (t) => {
 
 t.test('what is not exactly an identity is refused', async (t) => {
   const bad = [
-    '', 'spiffe://', 'spiffe://local', 'spiffe://local/', 'spiffe://local/edge', 'spiffe://local/edge/', 'spiffe://local/edge/a/', 'spiffe://local/edge/a/b',
-    'spiffe://local/replica/a', 'spiffe://local/replica/a/b/c', 'spiffe://local/issuer/edge', 'spiffe://local/admin/a', 'SPIFFE://local/edge/a',
-    'spiffe://Local/edge/a', 'spiffe://local/Edge/a', 'spiffe://local/edge/A', 'spiffe://local:80/edge/a', 'spiffe://u@local/edge/a',
-    'spiffe://local/edge/a?x', 'spiffe://local/edge/a#x', 'spiffe://local/edge/%61', 'spiffe://local/edge/a\0', 'spiffe://local/edge/a\n',
-    'spiffe://local/edge/..', 'spiffe://local//edge/a', ' spiffe://local/edge/a', 'https://local/edge/a', 'spiffe://local/operator/-a',
-    'spiffe://local/constructor/a', `spiffe://local/edge/${'a'.repeat(64)}`, `spiffe://${'a.'.repeat(200)}a/edge/a`,
+    '',
+    'spiffe://',
+    'spiffe://local',
+    'spiffe://local/',
+    'spiffe://local/edge',
+    'spiffe://local/edge/',
+    'spiffe://local/edge/a/',
+    'spiffe://local/edge/a/b',
+    'spiffe://local/replica/a',
+    'spiffe://local/replica/a/b/c',
+    'spiffe://local/issuer/edge',
+    'spiffe://local/admin/a',
+    'SPIFFE://local/edge/a',
+    'spiffe://Local/edge/a',
+    'spiffe://local/Edge/a',
+    'spiffe://local/edge/A',
+    'spiffe://local:80/edge/a',
+    'spiffe://u@local/edge/a',
+    'spiffe://local/edge/a?x',
+    'spiffe://local/edge/a#x',
+    'spiffe://local/edge/%61',
+    'spiffe://local/edge/a\0',
+    'spiffe://local/edge/a\n',
+    'spiffe://local/edge/..',
+    'spiffe://local//edge/a',
+    ' spiffe://local/edge/a',
+    'https://local/edge/a',
+    'spiffe://local/operator/-a',
+    'spiffe://local/constructor/a',
+    `spiffe://local/edge/${'a'.repeat(64)}`,
+    `spiffe://${'a.'.repeat(200)}a/edge/a`,
   ];
   for (const uri of bad) t.throws(() => parseIdentity(uri), { code: 'identity-malformed' }, uri);
 });
 
 t.test('an identity whose parts would read as another is not written', async (t) => {
   t.throws(() => formatIdentity({ kind: 'edge', trustDomain: 'local', id: 'a/b' }), { code: 'identity-malformed' });
-  t.throws(() => formatIdentity({ kind: 'component', trustDomain: 'local/edge', name: 'a' }), { code: 'identity-malformed' });
-  t.throws(() => formatIdentity({ kind: 'replica', trustDomain: 'local', site: '', name: 'a' }), { code: 'identity-malformed' });
+  t.throws(() => formatIdentity({ kind: 'component', trustDomain: 'local/edge', name: 'a' }), {
+    code: 'identity-malformed',
+  });
+  t.throws(() => formatIdentity({ kind: 'replica', trustDomain: 'local', site: '', name: 'a' }), {
+    code: 'identity-malformed',
+  });
 });

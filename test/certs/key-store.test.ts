@@ -2,7 +2,15 @@ import { readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import t from 'tap';
 
-import { createFleetAuthority, identityOf, issueFreshLeaf, loadKeyStore, saveKeyStore, saveTrust, type KeyStoreContent } from '../../certs/index.ts';
+import {
+  createFleetAuthority,
+  identityOf,
+  issueFreshLeaf,
+  loadKeyStore,
+  saveKeyStore,
+  saveTrust,
+  type KeyStoreContent,
+} from '../../certs/index.ts';
 
 const fleet = await createFleetAuthority('causeway.example');
 
@@ -20,7 +28,7 @@ t.test('what was saved is loaded, the key for its owner only, and no temporary f
   t.match(identity, { kind: 'edge', id: 'edge-1' });
   t.equal(trust.trustDomain, 'causeway.example');
   t.equal((await stat(join(directory, 'key.pem'))).mode & 0o777, 0o600);
-  t.strictSame((await readdir(directory)).sort(), ['ca.pem', 'cert.pem', 'key.pem']);
+  t.strictSame((await readdir(directory)).toSorted(), ['ca.pem', 'cert.pem', 'key.pem']);
 });
 
 t.test('a crash at any point of a renewal leaves a pair that belongs together', async (t) => {
@@ -40,7 +48,10 @@ t.test('a crash at any point of a renewal leaves a pair that belongs together', 
 });
 
 t.test('an expired certificate still loads: renewal needs it', async (t) => {
-  const leaf = await issueFreshLeaf(fleet.issuers.edge, { identity: identityOf('causeway.example', 'edge/old'), validMs: -60_000 });
+  const leaf = await issueFreshLeaf(fleet.issuers.edge, {
+    identity: identityOf('causeway.example', 'edge/old'),
+    validMs: -60_000,
+  });
   await saveKeyStore(t.testdir(), { ...leaf, trustPem: fleet.root.certPem });
   t.match((await loadKeyStore(t.testdirName)).identity, { id: 'old' });
 });
@@ -52,7 +63,11 @@ t.test('an error names the file and the reason', async (t) => {
   const broken: [string, string | undefined, object][] = [
     ['ca.pem', undefined, { code: 'key-store-missing', message: /ca\.pem/ }],
     ['ca.pem', 'x', { code: 'key-store-invalid', message: /ca\.pem/ }],
-    ['ca.pem', other.root.certPem, { code: 'key-store-invalid', message: /cert\.pem/, cause: { message: /other\.example/ } }],
+    [
+      'ca.pem',
+      other.root.certPem,
+      { code: 'key-store-invalid', message: /cert\.pem/, cause: { message: /other\.example/ } },
+    ],
     ['cert.pem', undefined, { code: 'key-store-missing', message: /cert\.pem/ }],
     ['cert.pem', good.trustPem, { code: 'key-store-invalid', message: /cert\.pem/ }],
     ['cert.pem', good.chainPem.slice(0, 200), { code: 'key-store-invalid', message: /cert\.pem/ }],

@@ -2,7 +2,15 @@ import { X509Certificate, createPrivateKey, generateKeyPairSync } from 'node:cry
 import t from 'tap';
 
 import {
-  checkLeaf, createFleetAuthority, identityOf, issueFreshLeaf, issueLeaf, keyPinOf, parseTrustBundle, type Authority, type IdentityKind,
+  checkLeaf,
+  createFleetAuthority,
+  identityOf,
+  issueFreshLeaf,
+  issueLeaf,
+  keyPinOf,
+  parseTrustBundle,
+  type Authority,
+  type IdentityKind,
 } from '../../certs/index.ts';
 import { extendedKeyUsage, keyUsage, writeCertificate, type CertificateTemplate } from '../../certs/x509.ts';
 
@@ -22,7 +30,11 @@ async function forge(by: Authority, change: Partial<CertificateTemplate> = {}): 
     notAfter: new Date(Date.now() + minuteMs),
     keyUsage: keyUsage.digitalSignature,
     extendedKeyUsage: [extendedKeyUsage.clientAuth],
-    issuer: { subject: signer.subject.replaceAll('\n', ', '), publicKey: signer.publicKey, privateKey: createPrivateKey(by.keyPem) },
+    issuer: {
+      subject: signer.subject.replaceAll('\n', ', '),
+      publicKey: signer.publicKey,
+      privateKey: createPrivateKey(by.keyPem),
+    },
     ...change,
   });
   return new X509Certificate(pem);
@@ -51,7 +63,11 @@ t.test('a leaf of each kind is accepted as what it names', async (t) => {
 
 t.test('a key has one pin, whatever certificate holds it', async (t) => {
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  const [one, two, other] = [await forge(fleet.issuers.edge, { publicKey }), await forge(fleet.issuers.edge, { publicKey }), await forge(fleet.issuers.edge)];
+  const [one, two, other] = [
+    await forge(fleet.issuers.edge, { publicKey }),
+    await forge(fleet.issuers.edge, { publicKey }),
+    await forge(fleet.issuers.edge),
+  ];
   t.match(keyPinOf(one), /^sha256\/[\w-]{43}$/);
   t.equal(keyPinOf(one), keyPinOf(two));
   t.not(keyPinOf(one), keyPinOf(other));
@@ -59,7 +75,10 @@ t.test('a key has one pin, whatever certificate holds it', async (t) => {
 
 t.test('the common name is never read', async (t) => {
   t.match(check(await forge(fleet.issuers.edge, { subject: 'CN=edge-2' })), { id: 'edge-1' });
-  const nameless = await forge(fleet.issuers.edge, { subject: 'CN=spiffe://causeway.example/edge/edge-1', names: names() });
+  const nameless = await forge(fleet.issuers.edge, {
+    subject: 'CN=spiffe://causeway.example/edge/edge-1',
+    names: names(),
+  });
   t.throws(() => check(nameless), { code: 'cert-identity' });
 });
 
@@ -98,7 +117,12 @@ t.test('an authority is no peer', async (t) => {
 t.test('key usage has to be what the kind needs, no less and no more', async (t) => {
   const mute = await forge(fleet.issuers.edge, { keyUsage: 8 });
   t.throws(() => check(mute), { code: 'cert-key-usage' });
-  const usages = [[], [extendedKeyUsage.serverAuth], [extendedKeyUsage.clientAuth, extendedKeyUsage.serverAuth], ['2.5.29.37.0']];
+  const usages = [
+    [],
+    [extendedKeyUsage.serverAuth],
+    [extendedKeyUsage.clientAuth, extendedKeyUsage.serverAuth],
+    ['2.5.29.37.0'],
+  ];
   for (const usage of usages) {
     const leaf = await forge(fleet.issuers.edge, { extendedKeyUsage: usage });
     t.throws(() => check(leaf), { code: 'cert-key-usage' }, usage.join());
@@ -107,9 +131,15 @@ t.test('key usage has to be what the kind needs, no less and no more', async (t)
 
 t.test('validity counts', async (t) => {
   const hourMs = 60 * minuteMs;
-  const expired = await forge(fleet.issuers.edge, { notBefore: new Date(Date.now() - hourMs), notAfter: new Date(Date.now() - minuteMs) });
+  const expired = await forge(fleet.issuers.edge, {
+    notBefore: new Date(Date.now() - hourMs),
+    notAfter: new Date(Date.now() - minuteMs),
+  });
   t.throws(() => check(expired), { code: 'cert-expired' });
-  const early = await forge(fleet.issuers.edge, { notBefore: new Date(Date.now() + minuteMs), notAfter: new Date(Date.now() + hourMs) });
+  const early = await forge(fleet.issuers.edge, {
+    notBefore: new Date(Date.now() + minuteMs),
+    notAfter: new Date(Date.now() + hourMs),
+  });
   t.throws(() => check(early), { code: 'cert-not-yet-valid' });
 });
 
@@ -122,7 +152,10 @@ t.test('a certificate that is not of version 3 is refused', async (t) => {
 });
 
 t.test('keys and signatures outside the short list are refused', async (t) => {
-  for (const publicKey of [generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey, generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey]) {
+  for (const publicKey of [
+    generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey,
+    generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey,
+  ]) {
     const leaf = await forge(fleet.issuers.edge, { publicKey });
     t.throws(() => check(leaf), { code: 'cert-algorithm' });
     const identity = identityOf('causeway.example', 'edge/edge-1');
@@ -135,7 +168,10 @@ t.test("an edge's issuer cannot name a replica, an operator or a component", asy
     const leaf = await forge(fleet.issuers.edge, { names: names(`spiffe://causeway.example/${name}`) });
     t.throws(() => check(leaf), { code: 'cert-issuer' }, name);
   }
-  const replica = await forge(fleet.issuers.edge, { names: names('spiffe://causeway.example/replica/a/r0'), extendedKeyUsage: [extendedKeyUsage.serverAuth, extendedKeyUsage.clientAuth] });
+  const replica = await forge(fleet.issuers.edge, {
+    names: names('spiffe://causeway.example/replica/a/r0'),
+    extendedKeyUsage: [extendedKeyUsage.serverAuth, extendedKeyUsage.clientAuth],
+  });
   t.throws(() => check(replica), { code: 'cert-issuer' });
 });
 

@@ -1,7 +1,13 @@
 import { once } from 'node:events';
 import { connect, createServer, type ConnectionOptions, type TLSSocket, type TlsOptions } from 'node:tls';
 
-import { issueFreshLeaf, parseTrustBundle, type FleetAuthority, type LeafRequest, type TlsCredentials } from '../../certs/index.ts';
+import {
+  issueFreshLeaf,
+  parseTrustBundle,
+  type FleetAuthority,
+  type LeafRequest,
+  type TlsCredentials,
+} from '../../certs/index.ts';
 
 /** What came of one handshake, seen from both ends. */
 export interface Handshake {
@@ -41,8 +47,8 @@ export class TlsPair {
     let failure: Error | undefined;
     const socket = connect({ host: '127.0.0.1', port, ...client });
     socket.on('session', onSession);
-    socket.on('data', (chunk) => (text += chunk.toString()));
-    socket.on('error', (error) => (failure = error));
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    socket.on('error', (error: Error) => (failure = error));
     await new Promise((resolve) => socket.once('close', resolve));
     return { dialerError: failure ?? (text === 'done' ? undefined : new Error('cut off')), accepted: this.#accepted };
   }
@@ -54,7 +60,11 @@ export class TlsPair {
 }
 
 /** One handshake with a server of its own. */
-export async function handshake(server: TlsOptions, client: ConnectionOptions, accept: Accept = () => undefined): Promise<Handshake> {
+export async function handshake(
+  server: TlsOptions,
+  client: ConnectionOptions,
+  accept: Accept = () => undefined,
+): Promise<Handshake> {
   await using pair = new TlsPair(server, accept);
   return await pair.dial(client);
 }

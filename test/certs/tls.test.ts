@@ -2,14 +2,26 @@ import { X509Certificate, createPrivateKey, generateKeyPairSync } from 'node:cry
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import t from 'tap';
 
-import { apiServerTls, clientTls, createFleetAuthority, identifyPeer, identityOf, linkServerTls, type Authority, type IdentityKind } from '../../certs/index.ts';
+import {
+  apiServerTls,
+  clientTls,
+  createFleetAuthority,
+  identifyPeer,
+  identityOf,
+  linkServerTls,
+  type Authority,
+  type IdentityKind,
+} from '../../certs/index.ts';
 import { extendedKeyUsage, keyUsage, writeCertificate, type CertificateTemplate } from '../../certs/x509.ts';
 import { TlsPair, credentialsOf, handshake } from './tls-pair.ts';
 
 const domain = 'causeway.example';
 const fleet = await createFleetAuthority(domain);
 const stranger = await createFleetAuthority(domain);
-const replica = await credentialsOf(fleet, { identity: identityOf(domain, 'replica/site-a/r0'), hosts: ['localhost', '127.0.0.1'] });
+const replica = await credentialsOf(fleet, {
+  identity: identityOf(domain, 'replica/site-a/r0'),
+  hosts: ['localhost', '127.0.0.1'],
+});
 const edge = await credentialsOf(fleet, { identity: identityOf(domain, 'edge/edge-1') });
 
 function accept(...kinds: IdentityKind[]) {
@@ -24,41 +36,80 @@ t.test('a link server knows the edge that dials it, and the edge its replica', a
 
 t.test('a replica can dial a replica', async (t) => {
   const peer = await credentialsOf(fleet, { identity: identityOf(domain, 'replica/site-b/r1'), hosts: ['127.0.0.1'] });
-  t.match(await handshake(linkServerTls(replica), clientTls(peer), accept('replica')), { dialerError: undefined, accepted: { site: 'site-b' } });
+  t.match(await handshake(linkServerTls(replica), clientTls(peer), accept('replica')), {
+    dialerError: undefined,
+    accepted: { site: 'site-b' },
+  });
 });
 
 t.test('a link server lets nobody in without a certificate or with one of strangers', async (t) => {
-  t.match(await handshake(linkServerTls(replica), clientTls({ trust: replica.trust }), accept('edge')), { dialerError: Error, accepted: undefined });
-  const strange = { ...(await credentialsOf(stranger, { identity: identityOf(domain, 'edge/edge-1') })), trust: replica.trust };
-  t.match(await handshake(linkServerTls(replica), clientTls(strange), accept('edge')), { dialerError: Error, accepted: undefined });
+  t.match(await handshake(linkServerTls(replica), clientTls({ trust: replica.trust }), accept('edge')), {
+    dialerError: Error,
+    accepted: undefined,
+  });
+  const strange = {
+    ...(await credentialsOf(stranger, { identity: identityOf(domain, 'edge/edge-1') })),
+    trust: replica.trust,
+  };
+  t.match(await handshake(linkServerTls(replica), clientTls(strange), accept('edge')), {
+    dialerError: Error,
+    accepted: undefined,
+  });
 });
 
 t.test('an api server lets everybody in, and tells who showed what', async (t) => {
-  t.match(await handshake(apiServerTls(replica), clientTls({ trust: replica.trust }), accept('operator')), { dialerError: undefined, accepted: { code: 'cert-missing' } });
-  const strange = { ...(await credentialsOf(stranger, { identity: identityOf(domain, 'operator/anna') })), trust: replica.trust };
-  t.match(await handshake(apiServerTls(replica), clientTls(strange), accept('operator')), { accepted: { code: 'cert-untrusted' } });
+  t.match(await handshake(apiServerTls(replica), clientTls({ trust: replica.trust }), accept('operator')), {
+    dialerError: undefined,
+    accepted: { code: 'cert-missing' },
+  });
+  const strange = {
+    ...(await credentialsOf(stranger, { identity: identityOf(domain, 'operator/anna') })),
+    trust: replica.trust,
+  };
+  t.match(await handshake(apiServerTls(replica), clientTls(strange), accept('operator')), {
+    accepted: { code: 'cert-untrusted' },
+  });
   const old = await credentialsOf(fleet, { identity: identityOf(domain, 'operator/anna'), validMs: -60_000 });
-  t.match(await handshake(apiServerTls(replica), clientTls(old), accept('operator')), { accepted: { code: 'cert-expired' } });
-  t.match(await handshake(apiServerTls(replica), clientTls(edge), accept('operator')), { accepted: { code: 'cert-kind' } });
+  t.match(await handshake(apiServerTls(replica), clientTls(old), accept('operator')), {
+    accepted: { code: 'cert-expired' },
+  });
+  t.match(await handshake(apiServerTls(replica), clientTls(edge), accept('operator')), {
+    accepted: { code: 'cert-kind' },
+  });
 });
 
 t.test('a peer that sends no issuer shows no chain', async (t) => {
   const bare = { ...edge, chainPem: new X509Certificate(edge.chainPem).toString() };
-  t.match(await handshake(linkServerTls(replica), clientTls(bare), accept('edge')), { dialerError: Error, accepted: undefined });
+  t.match(await handshake(linkServerTls(replica), clientTls(bare), accept('edge')), {
+    dialerError: Error,
+    accepted: undefined,
+  });
 });
 
 t.test('the dialer refuses a server whose certificate does not name the address', async (t) => {
-  const elsewhere = await credentialsOf(fleet, { identity: identityOf(domain, 'replica/site-a/r1'), hosts: ['r1.example', '127.0.0.2'] });
+  const elsewhere = await credentialsOf(fleet, {
+    identity: identityOf(domain, 'replica/site-a/r1'),
+    hosts: ['r1.example', '127.0.0.2'],
+  });
   t.match(await handshake(linkServerTls(elsewhere), clientTls(edge)), { dialerError: { code: 'cert-host' } });
-  t.match(await handshake(linkServerTls(replica), { ...clientTls(edge), servername: 'r1.example' }), { dialerError: { code: 'cert-host' } });
-  t.match(await handshake(linkServerTls(replica), { ...clientTls(edge), servername: 'localhost' }), { dialerError: undefined });
+  t.match(await handshake(linkServerTls(replica), { ...clientTls(edge), servername: 'r1.example' }), {
+    dialerError: { code: 'cert-host' },
+  });
+  t.match(await handshake(linkServerTls(replica), { ...clientTls(edge), servername: 'localhost' }), {
+    dialerError: undefined,
+  });
 });
 
 t.test('the dialer refuses a server that is no replica', async (t) => {
   const { dialerError } = await handshake(linkServerTls(edge), clientTls(edge));
   t.ok(dialerError, 'an edge cannot play a server: OpenSSL sees its usage');
-  const strange = await credentialsOf(stranger, { identity: identityOf(domain, 'replica/site-a/r0'), hosts: ['127.0.0.1'] });
-  t.match(await handshake(linkServerTls({ ...strange, trust: replica.trust }), clientTls(edge)), { dialerError: Error });
+  const strange = await credentialsOf(stranger, {
+    identity: identityOf(domain, 'replica/site-a/r0'),
+    hosts: ['127.0.0.1'],
+  });
+  t.match(await handshake(linkServerTls({ ...strange, trust: replica.trust }), clientTls(edge)), {
+    dialerError: Error,
+  });
 });
 
 /** What someone who stole the edges' issuing key can make, and how an api server sees it. */
@@ -73,8 +124,13 @@ async function seenOf(change: Partial<CertificateTemplate>, ...others: string[])
     issuer: { subject: 'CN=causeway edge issuer', publicKey, privateKey: createPrivateKey(stolen.keyPem) },
     ...change,
   });
-  const credentials = { ...edge, chainPem: [leaf, ...others, stolen.certPem].join(''), keyPem: String(key.privateKey.export({ type: 'pkcs8', format: 'pem' })) };
-  return (await handshake(apiServerTls(replica), clientTls(credentials), accept('edge', 'replica', 'operator'))).accepted;
+  const credentials = {
+    ...edge,
+    chainPem: [leaf, ...others, stolen.certPem].join(''),
+    keyPem: String(key.privateKey.export({ type: 'pkcs8', format: 'pem' })),
+  };
+  return (await handshake(apiServerTls(replica), clientTls(credentials), accept('edge', 'replica', 'operator')))
+    .accepted;
 }
 
 const leafTemplate = {
@@ -88,21 +144,48 @@ const leafTemplate = {
 t.test('OpenSSL enforces what an issuer is constrained to', async (t) => {
   const uris = [`spiffe://${domain}/edge/edge-1`];
   t.match(await seenOf({}), { id: 'edge-1' }, 'the forged leaf is good as such');
-  t.match(await seenOf({ names: { uris, dnsNames: ['localhost'], ipAddresses: [] } }), { code: 'cert-untrusted' }, 'no host name');
-  t.match(await seenOf({ names: { uris, dnsNames: [], ipAddresses: ['127.0.0.1'] } }), { code: 'cert-untrusted' }, 'no address');
-  t.match(await seenOf({ names: { uris, dnsNames: [], ipAddresses: ['::1'] } }), { code: 'cert-untrusted' }, 'no IPv6 address');
-  t.match(await seenOf({ names: { uris: ['spiffe://other.example/edge/edge-1'], dnsNames: [], ipAddresses: [] } }), { code: 'cert-untrusted' }, 'no other trust domain');
+  t.match(
+    await seenOf({ names: { uris, dnsNames: ['localhost'], ipAddresses: [] } }),
+    { code: 'cert-untrusted' },
+    'no host name',
+  );
+  t.match(
+    await seenOf({ names: { uris, dnsNames: [], ipAddresses: ['127.0.0.1'] } }),
+    { code: 'cert-untrusted' },
+    'no address',
+  );
+  t.match(
+    await seenOf({ names: { uris, dnsNames: [], ipAddresses: ['::1'] } }),
+    { code: 'cert-untrusted' },
+    'no IPv6 address',
+  );
+  t.match(
+    await seenOf({ names: { uris: ['spiffe://other.example/edge/edge-1'], dnsNames: [], ipAddresses: [] } }),
+    { code: 'cert-untrusted' },
+    'no other trust domain',
+  );
 });
 
 t.test("with the edges' issuing key nobody becomes an operator", async (t) => {
   const stolen = fleet.issuers.edge;
   const signer = new X509Certificate(stolen.certPem);
   const names = { uris: [`spiffe://${domain}/operator/anna`], dnsNames: [], ipAddresses: [] };
-  const keyOf = (authority: Authority) => ({ publicKey: new X509Certificate(authority.certPem).publicKey, privateKey: createPrivateKey(authority.keyPem) });
+  const keyOf = (authority: Authority) => ({
+    publicKey: new X509Certificate(authority.certPem).publicKey,
+    privateKey: createPrivateKey(authority.keyPem),
+  });
   t.match(await seenOf({ names }), { code: 'cert-issuer' });
   const asOperators = { subject: 'CN=causeway operator issuer', ...keyOf(stolen) };
-  t.match(await seenOf({ names, issuer: asOperators }), { code: 'cert-untrusted' }, 'signed under the name of the other issuer');
-  t.match(await seenOf({ names, issuer: asOperators }, fleet.issuers.operator.certPem), { code: 'cert-untrusted' }, 'with the real one sent along');
+  t.match(
+    await seenOf({ names, issuer: asOperators }),
+    { code: 'cert-untrusted' },
+    'signed under the name of the other issuer',
+  );
+  t.match(
+    await seenOf({ names, issuer: asOperators }, fleet.issuers.operator.certPem),
+    { code: 'cert-untrusted' },
+    'with the real one sent along',
+  );
 
   // A false authority with the other issuer's name, below the stolen one, and as a root of its own.
   const authority = {
@@ -113,9 +196,15 @@ t.test("with the edges' issuing key nobody becomes an operator", async (t) => {
     caPathLength: 0,
     keyUsage: keyUsage.keyCertSign,
   };
-  const below = await writeCertificate({ ...authority, issuer: { subject: 'CN=causeway edge issuer', ...keyOf(stolen) } });
+  const below = await writeCertificate({
+    ...authority,
+    issuer: { subject: 'CN=causeway edge issuer', ...keyOf(stolen) },
+  });
   t.match(await seenOf({ names, issuer: asOperators }, below), { code: 'cert-untrusted' });
-  const ownRoot = await writeCertificate({ ...authority, issuer: { subject: 'CN=causeway root', ...keyOf(stranger.root) } });
+  const ownRoot = await writeCertificate({
+    ...authority,
+    issuer: { subject: 'CN=causeway root', ...keyOf(stranger.root) },
+  });
   t.match(await seenOf({ names, issuer: asOperators }, ownRoot, stranger.root.certPem), { code: 'cert-untrusted' });
 });
 
@@ -125,14 +214,22 @@ t.test('a certificate that lies beside the proven one names nobody', async (t) =
 });
 
 t.test('nothing older than TLS 1.3 is spoken', async (t) => {
-  const { dialerError } = await handshake(linkServerTls(replica), { ...clientTls(edge), minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
+  const { dialerError } = await handshake(linkServerTls(replica), {
+    ...clientTls(edge),
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.2',
+  });
   t.match(dialerError, { code: /PROTOCOL_VERSION/ });
 });
 
 t.test('a session is never resumed, so that every handshake is checked anew', async (t) => {
   t.strictSame(await resumptions(linkServerTls(replica)), [false, false, false]);
   t.strictSame(await resumptions(apiServerTls(replica)), [false, false, false]);
-  t.strictSame(await resumptions({ ...linkServerTls(replica), secureOptions: 0 }), [false, true, true], 'it would be without the option');
+  t.strictSame(
+    await resumptions({ ...linkServerTls(replica), secureOptions: 0 }),
+    [false, true, true],
+    'it would be without the option',
+  );
 });
 
 /** Whether each of three connections that offer the session of the one before was resumed. */

@@ -1,8 +1,7 @@
 import { createServer } from 'node:http';
 import t, { type Test } from 'tap';
 import { createFront, type ExchangeOutcome } from '../../gateway/front/index.ts';
-import { tunnelError } from '../../tunnel/index.ts';
-import { RecordWriter } from '../../tunnel/http-record.ts';
+import { RecordWriter, tunnelError } from '../../tunnel/index.ts';
 import { fetchOnce, listen, until, exchangeBytes } from '../support/edge-path.ts';
 import { MemoryOpener, type PairedStream } from '../support/stream-pair.ts';
 
@@ -16,7 +15,11 @@ async function openFront(t: Pick<Test, 'teardown'>, onStream: (stream: PairedStr
     onStream(stream, new RecordWriter(stream));
   });
   const outcomes: ExchangeOutcome[] = [];
-  const front = createFront({ opener, principalOf: () => 'operator/test', onDone: (_target, outcome) => outcomes.push(outcome) });
+  const front = createFront({
+    opener,
+    principalOf: () => 'operator/test',
+    onDone: (_target, outcome) => outcomes.push(outcome),
+  });
   const server = await listen(createServer((request, response) => void front.request(request, response)));
   server.server.on('upgrade', (request, socket, head) => void front.upgrade(request, socket, head));
   t.teardown(() => server.close());
@@ -27,19 +30,28 @@ t.test('an agent that answers nonsense costs that request and nothing else', asy
   const answers: [string, (stream: PairedStream, writer: RecordWriter) => void][] = [
     ['no record', (stream) => stream.end('HTTP/1.1 200 OK\r\n\r\n')],
     ['nothing', (stream) => stream.end()],
-    ['a body without a head', (_stream, writer) => {
-      writer.data(Buffer.from('x'));
-      writer.end();
-    }],
+    [
+      'a body without a head',
+      (_stream, writer) => {
+        writer.data(Buffer.from('x'));
+        writer.end();
+      },
+    ],
     ['a header that is none', (_stream, writer) => writer.head({ ...ok, headers: ['a b', '1'] })],
     ['a header that breaks the line', (_stream, writer) => writer.head({ ...ok, headers: ['a', '1\r\nX: y'] })],
     ['a status text that breaks the line', (_stream, writer) => writer.head({ ...ok, statusText: 'OK\r\nX: y' })],
-    ['two lengths', (_stream, writer) => writer.head({ ...ok, headers: ['Content-Length', '1', 'content-length', '2'] })],
+    [
+      'two lengths',
+      (_stream, writer) => writer.head({ ...ok, headers: ['Content-Length', '1', 'content-length', '2'] }),
+    ],
     ['a length that is none', (_stream, writer) => writer.head({ ...ok, headers: ['Content-Length', '+1'] })],
-    ['101 that nobody asked for', (_stream, writer) => {
-      writer.head({ ...ok, status: 101 });
-      writer.raw();
-    }],
+    [
+      '101 that nobody asked for',
+      (_stream, writer) => {
+        writer.head({ ...ok, status: 101 });
+        writer.raw();
+      },
+    ],
   ];
   for (const [what, answer] of answers) {
     const { port, outcomes, opener } = await openFront(t, answer);
@@ -57,7 +69,10 @@ t.test('a body that does not keep to its length never reaches into the next answ
     writer.data(Buffer.from(stream.target.path === '/long' ? 'okHTTP/1.1 200 OK\r\n\r\n' : 'o'));
     writer.end();
   });
-  const text = await exchangeBytes(port, `GET ${WEB}long HTTP/1.1\r\nHost: x\r\n\r\nGET ${WEB} HTTP/1.1\r\nHost: x\r\n\r\n`).catch(() => '');
+  const text = await exchangeBytes(
+    port,
+    `GET ${WEB}long HTTP/1.1\r\nHost: x\r\n\r\nGET ${WEB} HTTP/1.1\r\nHost: x\r\n\r\n`,
+  ).catch(() => '');
   t.notMatch(text, /HTTP.*HTTP/s);
   await t.rejects(fetchOnce(port, { path: WEB }), 'a short one is cut');
   await until(() => opener.streams.size === 0);
@@ -75,7 +90,14 @@ t.test('a body for an answer that has none is refused', async (t) => {
 });
 
 t.test("the tunnel's reasons reach the client as status and code", async (t) => {
-  for (const [code, status] of [['not-opened', 503], ['outcome-unknown', 502], ['edge-unknown', 404], ['denied', 403], ['upstream-timeout', 504], ['overloaded', 503]] as const) {
+  for (const [code, status] of [
+    ['not-opened', 503],
+    ['outcome-unknown', 502],
+    ['edge-unknown', 404],
+    ['denied', 403],
+    ['upstream-timeout', 504],
+    ['overloaded', 503],
+  ] as const) {
     const { port } = await openFront(t, (stream) => stream.destroy(tunnelError(code)));
     const answer = await fetchOnce(port, { path: WEB });
     t.equal(answer.status, status, code);
@@ -112,6 +134,8 @@ t.test('a connection that switched is cut when its stream is', async (t) => {
     stream.write('hello');
     setImmediate(() => setImmediate(() => stream.destroy(tunnelError('stream-lost'))));
   });
-  await t.rejects(exchangeBytes(port, `GET ${WEB} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`), { code: 'ECONNRESET' });
+  await t.rejects(exchangeBytes(port, `GET ${WEB} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`), {
+    code: 'ECONNRESET',
+  });
   await until(() => opener.streams.size === 0);
 });

@@ -18,7 +18,16 @@ t.test('a GET passes its path byte for byte and comes back with status, headers 
   const path = await openEdgePath(t, {
     handler: (request, response) => {
       seen.push(request.method, request.url, request.headers.host);
-      response.writeHead(201, 'Made Up', ['X-One', 'a', 'x-one', 'b', 'Content-Type', 'text/plain', 'Content-Length', '5']);
+      response.writeHead(201, 'Made Up', [
+        'X-One',
+        'a',
+        'x-one',
+        'b',
+        'Content-Type',
+        'text/plain',
+        'Content-Length',
+        '5',
+      ]);
       response.end('hello');
     },
   });
@@ -35,12 +44,7 @@ t.test('a GET passes its path byte for byte and comes back with status, headers 
 t.test('a small answer is one write of the stream', async (t) => {
   const path = await openEdgePath(t, { handler: (_request, response) => response.end(Buffer.alloc(1024)) });
   const writes: number[][] = [];
-  const { open } = path.opener;
-  path.opener.open = (...args) => {
-    const stream = open.apply(path.opener, args);
-    stream.on('close', () => writes.push(stream.writes));
-    return stream;
-  };
+  path.opener.onOpen = (stream) => void stream.on('close', () => writes.push(stream.writes));
   await fetchOnce(path.port, { path: WEB });
   await closed(path);
   t.equal(writes[0]?.length, 1);
@@ -50,7 +54,12 @@ t.test('bodies of any size pass both ways', async (t) => {
   const path = await openEdgePath(t, { handler: (request, response) => request.pipe(response) });
   for (const bytes of [0, 1, 8192, 8193, 3_000_000]) {
     const body = Buffer.alloc(bytes, 'x');
-    const answer = await fetchOnce(path.port, { method: 'POST', path: `${WEB}/echo`, body, headers: { 'content-length': bytes } });
+    const answer = await fetchOnce(path.port, {
+      method: 'POST',
+      path: `${WEB}/echo`,
+      body,
+      headers: { 'content-length': bytes },
+    });
     t.equal(answer.status, 200);
     t.ok(answer.body.equals(body), `${bytes} bytes`);
   }
@@ -60,11 +69,18 @@ t.test('bodies of any size pass both ways', async (t) => {
 t.test('a chunked upload stays chunked, and a DELETE or GET may have a body', async (t) => {
   const path = await openEdgePath(t, {
     handler: (request, response) => {
-      void readAnswer(request).then(({ body }) => response.end(`${request.method} ${request.headers['transfer-encoding']} ${body.toString()}`));
+      void readAnswer(request).then(({ body }) =>
+        response.end(`${request.method} ${request.headers['transfer-encoding']} ${body.toString()}`),
+      );
     },
   });
   for (const method of ['POST', 'DELETE', 'GET']) {
-    const answer = await fetchOnce(path.port, { method, path: WEB, headers: { 'transfer-encoding': 'chunked' }, body: 'abc' });
+    const answer = await fetchOnce(path.port, {
+      method,
+      path: WEB,
+      headers: { 'transfer-encoding': 'chunked' },
+      body: 'abc',
+    });
     t.equal(answer.body.toString(), `${method} chunked abc`);
   }
   await closed(path);
@@ -111,13 +127,20 @@ t.test('trailers pass both ways', async (t) => {
     handler: (request, response) => {
       void readAnswer(request).then(({ body }) => {
         response.writeHead(200, { Trailer: 'X-Sum' });
-        response.write(`${body.toString()} ${request.trailers['x-sum']} te=${request.headers.te}`);
+        response.write(`${body.toString()} ${request.trailers['x-sum']} te=${String(request.headers.te)}`);
         response.addTrailers({ 'X-Sum': 'answer' });
-        response.end();
+        return response.end();
       });
     },
   });
-  const request = httpRequest({ port: path.port, host: '127.0.0.1', method: 'POST', path: WEB, agent: false, headers: { Trailer: 'X-Sum', TE: 'trailers' } });
+  const request = httpRequest({
+    port: path.port,
+    host: '127.0.0.1',
+    method: 'POST',
+    path: WEB,
+    agent: false,
+    headers: { Trailer: 'X-Sum', TE: 'trailers' },
+  });
   request.write('body');
   request.addTrailers({ 'X-Sum': 'asked' });
   request.end();
@@ -181,7 +204,15 @@ t.test('Expect: 100-continue is answered by the upstream, or not', async (t) => 
     response.writeContinue();
     void readAnswer(request).then(({ body }) => response.end(`got ${body.toString()}`));
   });
-  const send = (url: string) => httpRequest({ port: path.port, host: '127.0.0.1', method: 'PUT', path: url, agent: false, headers: { Expect: '100-continue', 'Content-Length': '4' } });
+  const send = (url: string) =>
+    httpRequest({
+      port: path.port,
+      host: '127.0.0.1',
+      method: 'PUT',
+      path: url,
+      agent: false,
+      headers: { 'Expect': '100-continue', 'Content-Length': '4' },
+    });
   const yes = send(WEB);
   yes.flushHeaders();
   yes.on('continue', () => yes.end('body'));
@@ -223,7 +254,9 @@ t.test('WebSockets echo, whoever speaks first', async (t) => {
   });
   const socket = new WebSocket(`ws://127.0.0.1:${path.port}${WEB}/chat`);
   const messages: string[] = [];
-  socket.on('message', (data: Buffer) => messages.push(data.length > 100 ? createHash('sha1').update(data).digest('hex') : data.toString()));
+  socket.on('message', (data: Buffer) =>
+    messages.push(data.length > 100 ? createHash('sha1').update(data).digest('hex') : data.toString()),
+  );
   await new Promise((resolve) => socket.on('open', resolve));
   const large = Buffer.alloc(1_000_000, 'z');
   socket.send('hi');
@@ -240,11 +273,20 @@ t.test('WebSockets echo, whoever speaks first', async (t) => {
 t.test('any protocol can be switched to, and each side can close its half', async (t) => {
   const path = await openEdgePath(t);
   path.upstream.server.on('upgrade', (request, socket) => {
-    socket.write(`HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: ${request.headers.upgrade}\r\nX-Stream: v4\r\n\r\nfirst`);
+    socket.write(
+      `HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: ${request.headers.upgrade}\r\nX-Stream: v4\r\n\r\nfirst`,
+    );
     socket.on('data', (chunk: Buffer) => socket.write(chunk.toString().toUpperCase()));
     socket.on('end', () => socket.end('bye'));
   });
-  const request = httpRequest({ port: path.port, host: '127.0.0.1', method: 'POST', path: WEB, agent: false, headers: { Connection: 'Upgrade', Upgrade: 'SPDY/3.1', 'Content-Length': '0' } });
+  const request = httpRequest({
+    port: path.port,
+    host: '127.0.0.1',
+    method: 'POST',
+    path: WEB,
+    agent: false,
+    headers: { 'Connection': 'Upgrade', 'Upgrade': 'SPDY/3.1', 'Content-Length': '0' },
+  });
   request.end();
   const text = await new Promise<string>((resolve) => {
     request.on('upgrade', (response, socket, head: Buffer) => {
@@ -263,8 +305,12 @@ t.test('any protocol can be switched to, and each side can close its half', asyn
 });
 
 t.test('an upgrade that the upstream refuses is a plain answer', async (t) => {
-  const path = await openEdgePath(t, { handler: (_request, response) => response.writeHead(403, { 'x-why': 'because' }).end('no') });
-  path.upstream.server.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nX-Why: because\r\n\r\nno'));
+  const path = await openEdgePath(t, {
+    handler: (_request, response) => response.writeHead(403, { 'x-why': 'because' }).end('no'),
+  });
+  path.upstream.server.on('upgrade', (_request, socket) =>
+    socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nX-Why: because\r\n\r\nno'),
+  );
   const answer = await fetchOnce(path.port, { path: WEB, headers: { Connection: 'Upgrade', Upgrade: 'websocket' } });
   t.equal(answer.status, 403);
   t.equal(answer.headers['x-why'], 'because');
@@ -274,9 +320,17 @@ t.test('an upgrade that the upstream refuses is a plain answer', async (t) => {
 
 t.test('h2c and upgrades with bodies are plain requests', async (t) => {
   const path = await openEdgePath(t, { handler: (request, response) => request.pipe(response) });
-  const h2c = await fetchOnce(path.port, { path: WEB, headers: { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABk' } });
+  const h2c = await fetchOnce(path.port, {
+    path: WEB,
+    headers: { 'Connection': 'Upgrade, HTTP2-Settings', 'Upgrade': 'h2c', 'HTTP2-Settings': 'AAMAAABk' },
+  });
   t.equal(h2c.status, 200);
-  const body = await fetchOnce(path.port, { method: 'POST', path: WEB, body: 'abc', headers: { Connection: 'Upgrade', Upgrade: 'foo', 'Content-Length': '3' } });
+  const body = await fetchOnce(path.port, {
+    method: 'POST',
+    path: WEB,
+    body: 'abc',
+    headers: { 'Connection': 'Upgrade', 'Upgrade': 'foo', 'Content-Length': '3' },
+  });
   t.equal(body.body.toString(), 'abc');
   await closed(path);
 });
@@ -287,32 +341,59 @@ t.test('headers of the connection, of identity and of origin do not pass, and ou
     service: { headers: { 'X-Api-Key': 'secret of the edge' }, principalHeader: 'Impersonate-User' },
     handler: (request, response) => {
       received = request.headers;
-      response.writeHead(200, ['Connection', 'X-Private', 'X-Private', '1', 'Keep-Alive', 'timeout=9', 'Proxy-Authenticate', 'Basic', 'Alt-Svc', 'h3=":1"', 'Strict-Transport-Security', 'max-age=1', 'X-Kept', '1']);
+      response.writeHead(200, [
+        'Connection',
+        'X-Private',
+        'X-Private',
+        '1',
+        'Keep-Alive',
+        'timeout=9',
+        'Proxy-Authenticate',
+        'Basic',
+        'Alt-Svc',
+        'h3=":1"',
+        'Strict-Transport-Security',
+        'max-age=1',
+        'X-Kept',
+        '1',
+      ]);
       response.end();
     },
   });
   const answer = await fetchOnce(path.port, {
     path: WEB,
     headers: {
-      Host: 'gateway.example',
-      Connection: 'close, X-Hop',
+      'Host': 'gateway.example',
+      'Connection': 'close, X-Hop',
       'X-Hop': '1',
       'Keep-Alive': '1',
       'Proxy-Authorization': 'Basic x',
       'X-Remote-User': 'root',
-      X_Remote_Group: 'system:masters',
+      'X_Remote_Group': 'system:masters',
       'Impersonate-User': 'root',
       'Impersonate-Extra-a': '1',
       'X-Forwarded-For': '6.6.6.6',
       'X-Forwarded-Client-Cert': 'forged',
-      Forwarded: 'for=6.6.6.6',
+      'Forwarded': 'for=6.6.6.6',
       'X-Api-Key': 'guess',
-      Authorization: 'Bearer token of the gateway',
-      Cookie: 'kept=1',
+      'Authorization': 'Bearer token of the gateway',
+      'Cookie': 'kept=1',
     },
   });
-  const names = Object.keys(received).filter((name) => !['connection'].includes(name)).sort();
-  t.same(names, ['cookie', 'host', 'impersonate-user', 'via', 'x-api-key', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-prefix', 'x-forwarded-proto']);
+  const names = Object.keys(received)
+    .filter((name) => name !== 'connection')
+    .toSorted();
+  t.same(names, [
+    'cookie',
+    'host',
+    'impersonate-user',
+    'via',
+    'x-api-key',
+    'x-forwarded-for',
+    'x-forwarded-host',
+    'x-forwarded-prefix',
+    'x-forwarded-proto',
+  ]);
   t.match(received, {
     'impersonate-user': 'operator/test',
     'x-api-key': 'secret of the edge',
@@ -320,15 +401,19 @@ t.test('headers of the connection, of identity and of origin do not pass, and ou
     'x-forwarded-host': 'gateway.example',
     'x-forwarded-prefix': WEB,
     'x-forwarded-proto': 'http',
-    via: '1.1 causeway',
+    'via': '1.1 causeway',
   });
   t.equal(answer.headers['x-kept'], '1');
-  for (const name of ['x-private', 'proxy-authenticate', 'alt-svc', 'strict-transport-security']) t.equal(answer.headers[name], undefined, name);
+  for (const name of ['x-private', 'proxy-authenticate', 'alt-svc', 'strict-transport-security'])
+    t.equal(answer.headers[name], undefined, name);
   await closed(path);
 });
 
 t.test("a caller's Authorization passes when it did not authenticate the caller here", async (t) => {
-  const path = await openEdgePath(t, { front: { ownHeaders: () => [] }, handler: (request, response) => response.end(request.headers.authorization) });
+  const path = await openEdgePath(t, {
+    front: { ownHeaders: () => [] },
+    handler: (request, response) => response.end(request.headers.authorization),
+  });
   const answer = await fetchOnce(path.port, { path: WEB, headers: { Authorization: 'Basic abc' } });
   t.equal(answer.body.toString(), 'Basic abc');
   await closed(path);
@@ -371,7 +456,9 @@ t.test('an upstream that dies in the middle of its answer cuts the answer', asyn
 });
 
 t.test('an answer that comes before the end of the upload is whole', async (t) => {
-  const path = await openEdgePath(t, { handler: (_request, response) => response.writeHead(413, { connection: 'close' }).end('enough') });
+  const path = await openEdgePath(t, {
+    handler: (_request, response) => response.writeHead(413, { connection: 'close' }).end('enough'),
+  });
   const request = httpRequest({ port: path.port, host: '127.0.0.1', method: 'POST', path: WEB, agent: false });
   request.on('error', () => undefined);
   request.write(Buffer.alloc(100_000));
@@ -391,9 +478,18 @@ t.test('what fails before an answer is a Status of Kubernetes with the code', as
   const unknown = await fetchOnce(path.port, { path: '/edges/edge-1/nothing/' });
   t.equal(unknown.status, 404);
   t.match(JSON.parse(unknown.body.toString()), { reason: 'NotFound', code: 404 });
-  const upgrade = await fetchOnce(path.port, { path: '/edges/edge-1/nothing/', headers: { Connection: 'Upgrade', Upgrade: 'x' } });
+  const upgrade = await fetchOnce(path.port, {
+    path: '/edges/edge-1/nothing/',
+    headers: { Connection: 'Upgrade', Upgrade: 'x' },
+  });
   t.equal(upgrade.headers['causeway-code'], 'service-unknown');
-  for (const [target, status] of [['/edges/Edge/web/', 404], ['/edges/edge-1/web/../x', 400], ['/edges/edge-1', 404], ['/other', 404], ['/edges/edge-1%2fweb/web/', 404]] as const) {
+  for (const [target, status] of [
+    ['/edges/Edge/web/', 404],
+    ['/edges/edge-1/web/../x', 400],
+    ['/edges/edge-1', 404],
+    ['/other', 404],
+    ['/edges/edge-1%2fweb/web/', 404],
+  ] as const) {
     t.equal((await fetchOnce(path.port, { path: target })).status, status, target);
   }
   await closed(path);
@@ -420,56 +516,84 @@ t.test('a length and chunks at once do not pass', async (t) => {
       response.end();
     },
   });
-  const text = await exchangeBytes(path.port, `POST ${WEB} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /edges/edge-1/web/smuggled HTTP/1.1\r\nHost: x\r\n\r\n`);
+  const text = await exchangeBytes(
+    path.port,
+    `POST ${WEB} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /edges/edge-1/web/smuggled HTTP/1.1\r\nHost: x\r\n\r\n`,
+  );
   t.match(text, /^HTTP\/1.1 400/);
   t.equal(requests, 0);
   await closed(path);
 });
 
 t.test('absolute-form requests reach services by name', async (t) => {
-  const path = await openEdgePath(t, { handler: (request, response) => response.end(`${request.url} ${request.headers['x-forwarded-host']}`) });
+  const path = await openEdgePath(t, {
+    handler: (request, response) => response.end(`${request.url} ${String(request.headers['x-forwarded-host'])}`),
+  });
   const answer = await fetchOnce(path.port, { path: 'http://WEB.edge-1.edge.causeway/time?x=1' });
   t.equal(answer.body.toString(), '/time?x=1 WEB.edge-1.edge.causeway');
-  t.equal((await fetchOnce(path.port, { path: 'http://10.0.0.7.edge-1.edge.causeway:80/' })).headers['causeway-code'], 'address-needs-connect');
+  t.equal(
+    (await fetchOnce(path.port, { path: 'http://10.0.0.7.edge-1.edge.causeway:80/' })).headers['causeway-code'],
+    'address-needs-connect',
+  );
   t.equal((await fetchOnce(path.port, { path: 'http://example.com/' })).body.toString(), 'not for an edge');
   await closed(path);
 });
 
-t.test('CONNECT reaches a declared TCP service and an allowed address, with half-close, and nothing else', async (t) => {
-  const echo = createTcpServer({ allowHalfOpen: true }, (socket) => {
-    socket.on('error', () => undefined);
-    socket.pipe(socket);
-  });
-  await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
-  const address = echo.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const path = await openEdgePath(t, { services: [{ name: 'echo', kind: 'tcp', address: `127.0.0.1:${port}` }], addresses: [`127.0.0.1:${port}`] });
-  const through = (authority: string) => new Promise<string>((resolve, reject) => {
-    const socket = connect({ port: path.port, host: '127.0.0.1', allowHalfOpen: true }, () => {
-      socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
-      socket.end('early bytes');
+t.test(
+  'CONNECT reaches a declared TCP service and an allowed address, with half-close, and nothing else',
+  async (t) => {
+    const echo = createTcpServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => undefined);
+      socket.pipe(socket);
     });
-    let text = '';
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
+    await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
+    const address = echo.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const path = await openEdgePath(t, {
+      services: [{ name: 'echo', kind: 'tcp', address: `127.0.0.1:${port}` }],
+      addresses: [`127.0.0.1:${port}`],
     });
-    socket.on('end', () => resolve(text));
-    socket.on('error', reject);
-  });
-  t.match(await through('echo.edge-1.edge.causeway:443'), /^HTTP\/1.1 200 .*\r\n\r\nearly bytes$/s);
-  t.match(await through(`127.0.0.1.edge-1.edge.causeway:${port}`), /^HTTP\/1.1 200 .*\r\n\r\nearly bytes$/s);
-  t.match(await through('127.0.0.1.edge-1.edge.causeway:22'), /^HTTP\/1.1 403 .*"code":403/s);
-  t.match(await through('web.edge-1.edge.causeway:443'), /^HTTP\/1.1 404 .*of kind http/s);
-  t.match(await through('example.com:443'), /^HTTP\/1.1 404 .*authority-unknown/s);
-  await closed(path);
-  t.match(path.outcomes.find(({ status, code }) => status === 200 && code === undefined), { requestBytes: 11, responseBytes: 11 });
-  await new Promise((resolve) => echo.close(resolve));
-});
+    const through = (authority: string) =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connect({ port: path.port, host: '127.0.0.1', allowHalfOpen: true }, () => {
+          socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
+          socket.end('early bytes');
+        });
+        let text = '';
+        socket.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+        });
+        socket.on('end', () => resolve(text));
+        socket.on('error', reject);
+      });
+    t.match(await through('echo.edge-1.edge.causeway:443'), /^HTTP\/1.1 200 .*\r\n\r\nearly bytes$/s);
+    t.match(await through(`127.0.0.1.edge-1.edge.causeway:${port}`), /^HTTP\/1.1 200 .*\r\n\r\nearly bytes$/s);
+    t.match(await through('127.0.0.1.edge-1.edge.causeway:22'), /^HTTP\/1.1 403 .*"code":403/s);
+    t.match(await through('web.edge-1.edge.causeway:443'), /^HTTP\/1.1 404 .*of kind http/s);
+    t.match(await through('example.com:443'), /^HTTP\/1.1 404 .*authority-unknown/s);
+    await closed(path);
+    t.match(
+      path.outcomes.find(({ status, code }) => status === 200 && code === undefined),
+      { requestBytes: 11, responseBytes: 11 },
+    );
+    await new Promise((resolve) => echo.close(resolve));
+  },
+);
 
 t.test('many requests on one kept-alive connection, with pipelining, keep their order', async (t) => {
-  const path = await openEdgePath(t, { handler: (request, response) => setTimeout(() => response.end(request.url), request.url === '/0' ? 20 : 0) });
-  const requests = [0, 1, 2, 3].map((n) => `GET ${WEB}/${n} HTTP/1.1\r\nHost: x\r\n${n === 3 ? 'Connection: close\r\n' : ''}\r\n`).join('');
+  const path = await openEdgePath(t, {
+    handler: (request, response) => setTimeout(() => response.end(request.url), request.url === '/0' ? 20 : 0),
+  });
+  const requests = [0, 1, 2, 3]
+    .map((n) => `GET ${WEB}/${n} HTTP/1.1\r\nHost: x\r\n${n === 3 ? 'Connection: close\r\n' : ''}\r\n`)
+    .join('');
   const text = await exchangeBytes(path.port, requests);
-  t.same(text.split('\r\n\r\n').slice(1).map((part) => part.slice(0, 2)), ['/0', '/1', '/2', '/3']);
+  t.same(
+    text
+      .split('\r\n\r\n')
+      .slice(1)
+      .map((part) => part.slice(0, 2)),
+    ['/0', '/1', '/2', '/3'],
+  );
   await closed(path);
 });

@@ -1,7 +1,9 @@
 import type { CodedError } from '../../base/index.ts';
+import { FrameType, type StreamFrame } from '../../tunnel/frame.ts';
 import { Link, type LinkBody } from '../../tunnel/link.ts';
 import type { TunnelLimits } from '../../tunnel/limits.ts';
 import { MemoryWire } from '../../tunnel/memory-wire.ts';
+import type { PortUser } from '../../tunnel/port.ts';
 import type { Ticker } from '../../tunnel/ticker.ts';
 import { nobody } from '../../tunnel/wire.ts';
 import type { Random } from './random.ts';
@@ -29,6 +31,8 @@ export interface CableOptions {
   readonly acceptor: CableEnd;
   readonly fail: (message: string) => void;
   readonly trace: (message: string) => void;
+  /** Also each frame of a stream. */
+  readonly tracing: boolean;
 }
 
 /** A link with both its ends, and what can happen to it. */
@@ -59,7 +63,10 @@ export class Cable {
         hello: options.hello,
         user: {
           onHello: () => link.welcome({}),
-          onOpen: (body) => told.onOpen(link, body),
+          onOpen: (body) => {
+            told.onOpen(link, body);
+            if (options.tracing) link.streams = traced(link.streams, (text) => options.trace(`${process.name} < ${options.id} ${text}`));
+          },
           onUpdate: (body) => told.onUpdate(link, body),
           onGoaway() {},
           onClose: (reason: CodedError) => {
@@ -110,4 +117,25 @@ export class Cable {
   close(reason: CodedError, dialer: boolean): void {
     this.#links[dialer ? 0 : 1].close(reason);
   }
+}
+
+function traced(user: PortUser | undefined, trace: (text: string) => void): PortUser {
+  return {
+    onFrame: (frame) => {
+      trace(describe(frame));
+      user?.onFrame(frame);
+    },
+    onClose: (reason) => user?.onClose(reason),
+  };
+}
+
+const names: Readonly<Record<number, string>> = Object.fromEntries(Object.entries(FrameType).map(([name, type]) => [type, name]));
+
+function describe(frame: StreamFrame): string {
+  const fields: string[] = [];
+  for (const [name, value] of Object.entries(frame)) {
+    if (name === 'type' || name === 'channel' || name === 'raw' || name === 'head' || name === 'target') continue;
+    fields.push(`${name}=${Buffer.isBuffer(value) ? value.length : String(value)}`);
+  }
+  return `${names[frame.type]} ${frame.channel} ${fields.join(' ')}`;
 }

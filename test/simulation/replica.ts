@@ -9,6 +9,7 @@ import { Switch, type Route } from '../../tunnel/switch.ts';
 import { Ticker } from '../../tunnel/ticker.ts';
 import { WindowPool } from '../../tunnel/window.ts';
 import { Late } from './late.ts';
+import type { Party } from './party.ts';
 import type { Limits } from './plan.ts';
 import type { Process } from './virtual-clock.ts';
 
@@ -48,6 +49,9 @@ export class Replica {
   readonly limits: Limits;
   /** Links to other replicas, by name. */
   readonly peers = new Map<string, Link>();
+  /** Clients in this very process, and the ports that join them. */
+  readonly inside: Party[] = [];
+  readonly loops: LoopPort[] = [];
   /** Who dialed each link. */
   readonly #names = new Map<Port, string>();
   readonly #host: ReplicaHost;
@@ -77,6 +81,7 @@ export class Replica {
     const [inner, outer] = LoopPort.pair(id, this.process, this.limits);
     this.#names.set(inner, id);
     inner.user = this.switch.attach(inner);
+    this.loops.push(outer);
     return outer;
   }
 

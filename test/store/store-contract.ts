@@ -34,29 +34,51 @@ export function storeContract(name: string, open: (t: Test) => Promise<Store>): 
     t.match(await store.get('a'), { createRevision: again, modRevision: again });
   });
 
-  contract('a range holds all keys of a prefix and no others, in the order of their bytes, as of one revision', async (t, store) => {
-    for (const key of ['/b/2', '/a', '/b/10', '/b0', '/b/', '/b/Z', '/b/~', '/c']) await put(store, key, key);
-    const { revision, entries } = await store.range('/b/');
-    t.strictSame(entries.map(({ key }) => key), ['/b/', '/b/10', '/b/2', '/b/Z', '/b/~']);
-    t.equal(revision, (await store.get('/c'))?.modRevision);
-    t.equal((await store.range('')).entries.length, 8, 'the empty prefix stands for all');
-    t.strictSame((await store.range('/none')).entries, []);
-  });
+  contract(
+    'a range holds all keys of a prefix and no others, in the order of their bytes, as of one revision',
+    async (t, store) => {
+      for (const key of ['/b/2', '/a', '/b/10', '/b0', '/b/', '/b/Z', '/b/~', '/c']) await put(store, key, key);
+      const { revision, entries } = await store.range('/b/');
+      t.strictSame(
+        entries.map(({ key }) => key),
+        ['/b/', '/b/10', '/b/2', '/b/Z', '/b/~'],
+      );
+      t.equal(revision, (await store.get('/c'))?.modRevision);
+      t.equal((await store.range('')).entries.length, 8, 'the empty prefix stands for all');
+      t.strictSame((await store.range('/none')).entries, []);
+    },
+  );
 
   contract('a transaction applies all of its operations or none', async (t, store) => {
     const revision = await put(store, 'a', '1');
     const applied = await store.txn({
-      if: [{ key: 'a', modRevision: revision }, { key: 'b', modRevision: 0 }],
-      then: [{ type: 'put', key: 'b', value: Buffer.from('2') }, { type: 'delete', key: 'a' }],
+      if: [
+        { key: 'a', modRevision: revision },
+        { key: 'b', modRevision: 0 },
+      ],
+      then: [
+        { type: 'put', key: 'b', value: Buffer.from('2') },
+        { type: 'delete', key: 'a' },
+      ],
     });
     t.strictSame(applied, { applied: true, revision: revision + 1 });
     t.equal((await store.get('b'))?.modRevision, revision + 1);
 
     const refused = await store.txn({
-      if: [{ key: 'b', modRevision: revision + 1 }, { key: 'a', modRevision: revision }],
-      then: [{ type: 'delete', key: 'b' }, { type: 'put', key: 'c', value: Buffer.from('3') }],
+      if: [
+        { key: 'b', modRevision: revision + 1 },
+        { key: 'a', modRevision: revision },
+      ],
+      then: [
+        { type: 'delete', key: 'b' },
+        { type: 'put', key: 'c', value: Buffer.from('3') },
+      ],
     });
-    t.match(refused, { applied: false, revision: revision + 1, found: [{ key: 'b', value: Buffer.from('2') }, undefined] });
+    t.match(refused, {
+      applied: false,
+      revision: revision + 1,
+      found: [{ key: 'b', value: Buffer.from('2') }, undefined],
+    });
     t.equal((await store.range('')).entries.length, 1);
   });
 
@@ -64,7 +86,10 @@ export function storeContract(name: string, open: (t: Test) => Promise<Store>): 
     const base = await put(store, 'epoch', '0');
     const results = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
-        store.txn({ if: [{ key: 'epoch', modRevision: base }], then: [{ type: 'put', key: 'epoch', value: Buffer.from(String(i + 1)) }] }),
+        store.txn({
+          if: [{ key: 'epoch', modRevision: base }],
+          then: [{ type: 'put', key: 'epoch', value: Buffer.from(String(i + 1)) }],
+        }),
       ),
     );
     t.equal(results.filter(({ applied }) => applied).length, 1);
@@ -85,8 +110,20 @@ export function storeContract(name: string, open: (t: Test) => Promise<Store>): 
       await t.rejects(put(store, key, 'x'), { code: 'store-invalid' });
     }
     await t.rejects(put(store, 'a', Buffer.alloc(1024 * 1024 + 1)), { code: 'store-invalid' });
-    await t.rejects(store.txn({ then: [{ type: 'put', key: 'a', value }, { type: 'delete', key: 'a' }] }), { code: 'store-invalid' }, 'twice');
-    await t.rejects(store.txn({ then: Array.from({ length: 129 }, (_, i) => ({ type: 'put' as const, key: `k${i}`, value })) }), { code: 'store-invalid' });
+    await t.rejects(
+      store.txn({
+        then: [
+          { type: 'put', key: 'a', value },
+          { type: 'delete', key: 'a' },
+        ],
+      }),
+      { code: 'store-invalid' },
+      'twice',
+    );
+    await t.rejects(
+      store.txn({ then: Array.from({ length: 129 }, (_, i) => ({ type: 'put' as const, key: `k${i}`, value })) }),
+      { code: 'store-invalid' },
+    );
     t.strictSame((await store.range('')).entries, []);
     await put(store, 'big', Buffer.alloc(1024 * 1024, 7));
     t.equal((await store.get('big'))?.value.length, 1024 * 1024);
@@ -98,9 +135,15 @@ export function storeContract(name: string, open: (t: Test) => Promise<Store>): 
     t.strictSame(log.batches, []);
     const first = await put(store, '/a/1', 'x');
     await put(store, '/b/1', 'other');
-    await store.txn({ then: [{ type: 'put', key: '/a/2', value: Buffer.from('y') }, { type: 'delete', key: '/a/1' }, { type: 'put', key: '/c', value: Buffer.from('z') }] });
+    await store.txn({
+      then: [
+        { type: 'put', key: '/a/2', value: Buffer.from('y') },
+        { type: 'delete', key: '/a/1' },
+        { type: 'put', key: '/c', value: Buffer.from('z') },
+      ],
+    });
     await log.until(() => log.batches.length === 2);
-    t.strictSame([...log.lines].sort(), [`${first} put /a/1 x`, `${first + 2} delete /a/1`, `${first + 2} put /a/2 y`]);
+    t.strictSame(log.lines.toSorted(), [`${first} put /a/1 x`, `${first + 2} delete /a/1`, `${first + 2} put /a/2 y`]);
     t.equal(log.batches[1]?.events.length, 2);
     log.watch.close();
   });
@@ -179,7 +222,10 @@ export function storeContract(name: string, open: (t: Test) => Promise<Store>): 
     await log.until(() => log.lines.length === 2);
     t.equal(log.batches.length, 1, 'in one revision');
     log.watch.close();
-    t.strictSame((await store.range('')).entries.map(({ key }) => key), ['c']);
+    t.strictSame(
+      (await store.range('')).entries.map(({ key }) => key),
+      ['c'],
+    );
     await store.revokeLease(id);
     await t.rejects(store.keepAlive(id), { code: 'lease-unknown' });
     await t.rejects(put(store, 'd', '4', id), { code: 'lease-unknown' });

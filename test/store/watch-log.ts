@@ -24,7 +24,11 @@ export class WatchLog {
   /** `revision type key value` of every event. */
   get lines(): string[] {
     return this.batches.flatMap(({ revision, events }) =>
-      events.map((event) => (event.type === 'put' ? `${revision} put ${event.entry.key} ${event.entry.value}` : `${revision} delete ${event.key}`)),
+      events.map((event) =>
+        event.type === 'put'
+          ? `${revision} put ${event.entry.key} ${event.entry.value.toString()}`
+          : `${revision} delete ${event.key}`,
+      ),
     );
   }
 

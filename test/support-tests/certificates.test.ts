@@ -9,7 +9,10 @@ import { withLeakCheck } from '../support/leak-check.ts';
 test('an edge and a replica of one fleet accept each other', async (t) => {
   withLeakCheck(t);
   const fleet = await TestFleet.create();
-  t.equal(await handshake(await fleet.credentials('replica/site-a/r0'), await fleet.credentials('edge/edge-1')), 'edge');
+  t.equal(
+    await handshake(await fleet.credentials('replica/site-a/r0'), await fleet.credentials('edge/edge-1')),
+    'edge',
+  );
 });
 
 test('an edge of another fleet with the same name is refused', async (t) => {
@@ -40,7 +43,11 @@ async function handshake(server: TlsCredentials, client: TlsCredentials): Promis
   });
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
-  const socket: TLSSocket = connect({ host: '127.0.0.1', port: (listener.address() as AddressInfo).port, ...clientTls(client) });
+  const socket: TLSSocket = connect({
+    host: '127.0.0.1',
+    port: (listener.address() as AddressInfo).port,
+    ...clientTls(client),
+  });
   try {
     for await (const answer of socket) return String(answer);
     throw new Error('the server closed the connection');

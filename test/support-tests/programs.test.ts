@@ -38,7 +38,13 @@ test('sshd runs a command', { skip: missing('/usr/sbin/sshd', 'openssh-server') 
   withLeakCheck(t);
   const { program, user, clientOptions } = await startSshServer();
   t.teardown(() => program.stop());
-  const { stdout } = await run('ssh', [...clientOptions, '-p', String(program.port), `${user}@127.0.0.1`, 'echo $((6 * 7))']);
+  const { stdout } = await run('ssh', [
+    ...clientOptions,
+    '-p',
+    String(program.port),
+    `${user}@127.0.0.1`,
+    'echo $((6 * 7))',
+  ]);
   t.equal(stdout, '42\n');
 });
 
@@ -65,7 +71,13 @@ test('a program that cannot start says why, and leaves nothing', async (t) => {
   withLeakCheck(t);
   const folder = temporaryFolder('broken');
   const port = await freePort();
-  const broken = Program.start({ package: 'dash', command: 'sh', args: ['-c', 'echo no such luck; exit 3'], port, folder });
+  const broken = Program.start({
+    package: 'dash',
+    command: 'sh',
+    args: ['-c', 'echo no such luck; exit 3'],
+    port,
+    folder,
+  });
   await t.rejects(broken, /no such luck/);
   t.notOk(existsSync(folder));
 });

@@ -1,4 +1,12 @@
-import { createServer, request as httpRequest, type IncomingMessage, type RequestListener, type RequestOptions, type Server } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type RequestOptions,
+  type Server,
+} from 'node:http';
+import { createSecureServer } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect } from 'node:net';
 import type { Test } from 'tap';
@@ -47,13 +55,18 @@ export interface EdgePathOptions {
   readonly services?: readonly ServiceConfig[];
   readonly addresses?: readonly string[];
   readonly front?: Partial<FrontOptions>;
+  /** PEM; without it the front is plain HTTP/1.1. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** Everything ends with the test. The upstream is the service `web` of the edge `edge-1`. */
 export async function openEdgePath(t: Pick<Test, 'teardown'>, options: EdgePathOptions = {}): Promise<EdgePath> {
   const upstream = await listen(createServer(options.handler ?? ((_request, response) => response.end('ok'))));
   const table = new ServiceTable({
-    services: [{ name: 'web', kind: 'http', url: `http://127.0.0.1:${upstream.port}`, ...options.service }, ...(options.services ?? [])],
+    services: [
+      { name: 'web', kind: 'http', url: `http://127.0.0.1:${upstream.port}`, ...options.service },
+      ...(options.services ?? []),
+    ],
     addresses: options.addresses ?? [],
   });
   const opener = new MemoryOpener((stream) => table.dispatchStream(stream));
@@ -64,7 +77,13 @@ export async function openEdgePath(t: Pick<Test, 'teardown'>, options: EdgePathO
     onDone: (_target, outcome) => outcomes.push(outcome),
     ...options.front,
   });
-  const server = createServer({ shouldUpgradeCallback: (request) => front.shouldUpgrade(request) });
+  const shouldUpgradeCallback = (request: IncomingMessage): boolean => front.shouldUpgrade(request);
+  const { tls } = options;
+  // HTTP/2 where the client can, as the api listener does; its compatible interface is that of http.
+  const server =
+    tls === undefined
+      ? createServer({ shouldUpgradeCallback })
+      : (createSecureServer({ ...tls, allowHTTP1: true }) as unknown as Server);
   server.on('request', (request, response) => {
     if (!front.request(request, response)) response.writeHead(404).end('not for an edge');
   });
@@ -98,7 +117,10 @@ export interface Answer {
 }
 
 /** One request on a connection of its own; fails when the answer is cut off. */
-export function fetchOnce(port: number, options: RequestOptions & { readonly body?: string | Buffer }): Promise<Answer> {
+export function fetchOnce(
+  port: number,
+  options: RequestOptions & { readonly body?: string | Buffer },
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = httpRequest({ host: '127.0.0.1', port, agent: false, ...options }, (response) => {
       resolve(readAnswer(response));

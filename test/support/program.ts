@@ -117,7 +117,9 @@ export function missing(command: string, packageName = command): string | false 
 /** The path of a command; throws how to get it when it is not there. */
 export function findCommand(command: string, packageName: string): string {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
-  const paths = command.startsWith('/') ? globSync(command).sort().reverse() : folders.map((each) => join(each, command));
+  const paths = command.startsWith('/')
+    ? globSync(command).toSorted().toReversed()
+    : folders.map((each) => join(each, command));
   const found = paths.find((path) => {
     try {
       accessSync(path, constants.X_OK);

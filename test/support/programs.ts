@@ -11,7 +11,9 @@ export async function startNginx(serverBlock = ''): Promise<Program> {
   const folder = temporaryFolder('nginx');
   const port = await freePort();
   mkdirSync(join(folder, 'www'));
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`);
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  );
   const configuration = `
     ${isRoot ? 'user root;' : ''}
     daemon off;
@@ -99,7 +101,12 @@ export async function startSshServer(): Promise<SshServer> {
   if (isRoot) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   const args = ['-D', '-e', '-f', join(folder, 'sshd_config')];
   const program = await Program.start({ package: 'openssh-server', command: '/usr/sbin/sshd', args, port, folder });
-  const options = ['HostKeyAlias=causeway-test', `UserKnownHostsFile=${knownHosts}`, 'IdentitiesOnly=yes', 'BatchMode=yes'];
+  const options = [
+    'HostKeyAlias=causeway-test',
+    `UserKnownHostsFile=${knownHosts}`,
+    'IdentitiesOnly=yes',
+    'BatchMode=yes',
+  ];
   return {
     program,
     user: userInfo().username,

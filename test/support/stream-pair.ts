@@ -1,8 +1,7 @@
 import { Duplex } from 'node:stream';
 import { CodedError } from '../../base/index.ts';
-import type { StreamTarget } from '../../tunnel/frame.ts';
+import { type StreamTarget, tunnelErrorFromWire } from '../../tunnel/index.ts';
 import type { KindStream, KindStreamOpener, OpenStreamOptions } from '../../tunnel/kind-stream.ts';
-import { tunnelErrorFromWire } from '../../tunnel/tunnel-error.ts';
 
 const HIGH_WATER_BYTES = 16 * 1024;
 
@@ -21,7 +20,12 @@ export class PairedStream extends Duplex implements KindStream {
   #over = false;
 
   constructor(target: StreamTarget, head: Buffer, acceptor: boolean) {
-    super({ allowHalfOpen: true, autoDestroy: false, readableHighWaterMark: HIGH_WATER_BYTES, writableHighWaterMark: HIGH_WATER_BYTES });
+    super({
+      allowHalfOpen: true,
+      autoDestroy: false,
+      readableHighWaterMark: HIGH_WATER_BYTES,
+      writableHighWaterMark: HIGH_WATER_BYTES,
+    });
     this.target = target;
     this.head = head;
     this.#acceptor = acceptor;
@@ -111,6 +115,8 @@ export class PairedStream extends Duplex implements KindStream {
 /** Opens streams in memory; `onStream` gets the other ends. Keeps count of what is still open. */
 export class MemoryOpener implements KindStreamOpener {
   readonly streams = new Set<PairedStream>();
+  /** For a test that looks at openers' ends. */
+  onOpen: (stream: PairedStream) => void = () => {};
   readonly #onStream: (stream: PairedStream) => void;
 
   constructor(onStream: (stream: PairedStream) => void) {
@@ -127,6 +133,7 @@ export class MemoryOpener implements KindStreamOpener {
       end.on('close', () => this.streams.delete(end));
     }
     acceptor.on('error', () => undefined);
+    this.onOpen(opener);
     setImmediate(() => {
       if (!acceptor.destroyed) this.#onStream(acceptor);
     });

@@ -47,7 +47,10 @@ process.exitCode = short ? 1 : 0;
 /** A file that holds only types or passes names on has no lines to run. */
 function unloaded(path: string): Lines {
   const text = readFileSync(join(root, path), 'utf8');
-  const code = stripTypeScriptTypes(text).replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$|^(?:import|export)\s[^;]*?\sfrom\s.*$/gm, '');
+  const code = stripTypeScriptTypes(text).replaceAll(
+    /\/\*[\s\S]*?\*\/|\/\/.*$|^(?:import|export)\s[^;]*?\sfrom\s.*$/gm,
+    '',
+  );
   const total = code.trim() === '' ? 0 : text.split('\n').length;
   return { total, covered: 0 };
 }

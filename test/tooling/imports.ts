@@ -25,7 +25,7 @@ export function sourcesIn(folder: string): string[] {
     .filter((entry) => entry.isFile() && /\.[cm]?tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
     .filter((path) => !path.includes('node_modules/') && !path.includes('/dist/'))
-    .sort();
+    .toSorted();
 }
 
 /** The imports of one file, static and dynamic, types too. */
@@ -45,13 +45,20 @@ export function parseImports(path: string, text: string): Import[] {
 
 /** `import { type A, type B } from` imports nothing that runs. */
 function onlyInlineTypes(text: string): boolean {
-  const names = /\{([^}]*)\}/.exec(text)?.[1]?.split(',').map((name) => name.trim()).filter((name) => name !== '');
+  const names = /\{([^}]*)\}/
+    .exec(text)?.[1]
+    ?.split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
   return names !== undefined && names.length > 0 && names.every((name) => name.startsWith('type '));
 }
 
 function resolve(from: string, to: string, typeOnly: boolean): Import {
   if (to.startsWith('.')) return { from, to: normalize(join(dirname(from), to)), kind: 'file', typeOnly };
   if (to.startsWith('node:')) return { from, to, kind: 'builtin', typeOnly };
-  const name = to.split('/').slice(0, to.startsWith('@') ? 2 : 1).join('/');
+  const name = to
+    .split('/')
+    .slice(0, to.startsWith('@') ? 2 : 1)
+    .join('/');
   return { from, to: name, kind: 'package', typeOnly };
 }

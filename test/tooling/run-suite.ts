@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { stripVTControlCharacters } from 'node:util';
 import { TapReport } from './tap-report.ts';
 
 const checks: Readonly<Record<string, readonly string[]>> = {
@@ -47,7 +48,8 @@ async function run(command: string, args: readonly string[]): Promise<{ output: 
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   }
-  return { exitCode: await exitOf(child), output };
+  // Under CI=true some of them colour their output whatever NO_COLOR says.
+  return { exitCode: await exitOf(child), output: stripVTControlCharacters(output) };
 }
 
 /** The exit code once the output has been read; null after a signal, or when the command could not be started. */

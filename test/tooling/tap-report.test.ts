@@ -8,7 +8,13 @@ function retell(lines: readonly string[], exitCode: number | null): { said: stri
   return { totals: report.end(exitCode), said };
 }
 
-const passing = ['TAP version 14', '# Subtest: a.test.ts', '    ok 1 - works', '    1..1', 'ok 1 - a.test.ts # time=2ms'];
+const passing = [
+  'TAP version 14',
+  '# Subtest: a.test.ts',
+  '    ok 1 - works',
+  '    1..1',
+  'ok 1 - a.test.ts # time=2ms',
+];
 const failing = ['# Subtest: b.test.ts', '    not ok 1 - breaks', '    1..1', 'not ok 2 - b.test.ts # time=2ms'];
 
 test('a file that passed is one line, and a file that failed is told in full', (t) => {

@@ -1,6 +1,12 @@
 import { Writable } from 'node:stream';
 import t from 'tap';
-import { contentLength, decodeRequestHead, encodeRequestHead, endToEndHeaders, isIdentityHeader } from '../../tunnel/http-head.ts';
+import {
+  contentLength,
+  decodeRequestHead,
+  encodeRequestHead,
+  endToEndHeaders,
+  isIdentityHeader,
+} from '../../tunnel/http-head.ts';
 import { RecordReader, RecordWriter, type RecordSink } from '../../tunnel/http-record.ts';
 
 /** Writes down what a reader calls. */
@@ -58,7 +64,7 @@ t.test('records look as they are documented', async (t) => {
   const writer = new RecordWriter(out);
   writer.data(Buffer.from('abc'));
   writer.end();
-  t.equal(out.bytes.toString('hex'), '03000003' + '616263' + '05000000');
+  t.equal(out.bytes.toString('hex'), '0300000361626305000000');
 });
 
 t.test('what is written is what is read, in whatever pieces it comes', async (t) => {
@@ -73,7 +79,13 @@ t.test('what is written is what is read, in whatever pieces it comes', async (t)
   writer.data(Buffer.from('tail'));
   writer.trailers(['X-Sum', '1']);
   writer.end();
-  const expected = [['info', info], ['head', head], ['data', `small${body.toString()}tail`], ['trailers', ['X-Sum', '1']], ['end']];
+  const expected = [
+    ['info', info],
+    ['head', head],
+    ['data', `small${body.toString()}tail`],
+    ['trailers', ['X-Sum', '1']],
+    ['end'],
+  ];
   for (const size of [1, 2, 3, 5, 4096, out.bytes.length]) {
     const transcript = new Transcript();
     const reader = new RecordReader('head', transcript);
@@ -122,19 +134,24 @@ t.test('after a 101 everything behind RAW is bytes', async (t) => {
   const reader = new RecordReader('head', transcript);
   const switched = { status: 101, statusText: '', headers: [] };
   reader.push(Buffer.concat([json(1, switched), record(6), Buffer.from('\x05\0\0\0raw')]));
-  t.same(transcript.calls, [['head', switched], ['raw', '\x05\0\0\0raw']]);
+  t.same(transcript.calls, [
+    ['head', switched],
+    ['raw', '\x05\0\0\0raw'],
+  ]);
   reader.finish();
 });
 
 t.test('unknown records from 0x80 up are skipped', async (t) => {
   const transcript = new Transcript();
-  new RecordReader('body', transcript).push(Buffer.concat([record(0x80, Buffer.alloc(100_000)), record(0xff), record(5)]));
+  new RecordReader('body', transcript).push(
+    Buffer.concat([record(0x80, Buffer.alloc(100_000)), record(0xff), record(5)]),
+  );
   t.same(transcript.calls, [['end']]);
 });
 
 t.test('DATA of any length is passed on before it is whole', async (t) => {
   const transcript = new Transcript();
-  new RecordReader('body', transcript).push(Buffer.from('03ffffff' + '6162', 'hex'));
+  new RecordReader('body', transcript).push(Buffer.from('03ffffff6162', 'hex'));
   t.same(transcript.calls, [['data', 'ab']]);
 });
 
@@ -148,7 +165,7 @@ t.test('what breaks the format is refused before anything is held', async (t) =>
     ['type 7', 'body', '07000000'],
     ['DATA before the head', 'head', '03000001'],
     ['END before the head', 'head', '05000000'],
-    ['a head in the opener\'s direction', 'body', '01000002'],
+    ["a head in the opener's direction", 'body', '01000002'],
     ['RAW without a switch', 'body', '06000000'],
     ['RAW with a payload', 'switch', '06000001'],
     ['DATA instead of RAW', 'switch', '03000001'],
@@ -170,15 +187,24 @@ t.test('what breaks the format is refused before anything is held', async (t) =>
   for (const [what, expecting, bytes] of bad) {
     const buffer = typeof bytes === 'string' ? Buffer.from(bytes, 'hex') : bytes;
     t.throws(() => new RecordReader(expecting, new Transcript()).push(buffer), { code: 'record-malformed' }, what);
-    t.throws(() => {
-      const reader = new RecordReader(expecting, new Transcript());
-      for (let at = 0; at < buffer.length; at += 1) reader.push(buffer.subarray(at, at + 1));
-    }, { code: 'record-malformed' }, `${what}, byte by byte`);
+    t.throws(
+      () => {
+        const reader = new RecordReader(expecting, new Transcript());
+        for (let at = 0; at < buffer.length; at += 1) reader.push(buffer.subarray(at, at + 1));
+      },
+      { code: 'record-malformed' },
+      `${what}, byte by byte`,
+    );
   }
 });
 
 t.test('an end without END is a cut', async (t) => {
-  for (const bytes of [Buffer.alloc(0), record(3, Buffer.from('abc')), Buffer.from([5]), Buffer.concat([json(1, head)])]) {
+  for (const bytes of [
+    Buffer.alloc(0),
+    record(3, Buffer.from('abc')),
+    Buffer.from([5]),
+    Buffer.concat([json(1, head)]),
+  ]) {
     const reader = new RecordReader(bytes[0] === 1 ? 'head' : 'body', new Transcript());
     reader.push(bytes);
     t.throws(() => reader.finish(), { code: 'record-malformed' });
@@ -186,25 +212,77 @@ t.test('an end without END is a cut', async (t) => {
 });
 
 t.test('a head that is too long to be read is not written', async (t) => {
-  t.throws(() => new RecordWriter(new Collected()).head({ ...head, headers: ['A', 'x'.repeat(70_000)] }), { code: 'head-too-long' });
+  t.throws(() => new RecordWriter(new Collected()).head({ ...head, headers: ['A', 'x'.repeat(70_000)] }), {
+    code: 'head-too-long',
+  });
 });
 
 t.test('request heads are checked', async (t) => {
   const request = { headers: ['A', '1'], body: true, expectContinue: true, trailers: true };
   t.same(decodeRequestHead(encodeRequestHead(request)), request);
-  for (const value of [null, [], {}, { headers: 'x' }, { headers: ['A'] }, { headers: [], upgrade: 1 }, { headers: [], upgrade: 'x', body: true }]) {
+  for (const value of [
+    null,
+    [],
+    {},
+    { headers: 'x' },
+    { headers: ['A'] },
+    { headers: [], upgrade: 1 },
+    { headers: [], upgrade: 'x', body: true },
+  ]) {
     t.throws(() => decodeRequestHead(Buffer.from(JSON.stringify(value))), { code: 'record-malformed' });
   }
 });
 
 t.test('only end-to-end headers go on, with their case, order and duplicates', async (t) => {
-  const raw = [':path', '/', 'Connection', 'Close, X-Hop', 'connection', 'x-two', 'X-HOP', '1', 'X-Two', '2', 'Keep-Alive', 'x', 'TE', 'gzip, trailers;q=1', 'Transfer-Encoding', 'chunked', 'Upgrade', 'h2c', 'Proxy-Authorization', 'x', 'B', '1', 'b', '2', 'Dropped', 'x'];
-  t.same(endToEndHeaders(raw, (name) => name === 'dropped'), ['TE', 'trailers', 'B', '1', 'b', '2']);
-  t.same(endToEndHeaders(['TE', 'gzip'], () => false), []);
+  const raw = [
+    ':path',
+    '/',
+    'Connection',
+    'Close, X-Hop',
+    'connection',
+    'x-two',
+    'X-HOP',
+    '1',
+    'X-Two',
+    '2',
+    'Keep-Alive',
+    'x',
+    'TE',
+    'gzip, trailers;q=1',
+    'Transfer-Encoding',
+    'chunked',
+    'Upgrade',
+    'h2c',
+    'Proxy-Authorization',
+    'x',
+    'B',
+    '1',
+    'b',
+    '2',
+    'Dropped',
+    'x',
+  ];
+  t.same(
+    endToEndHeaders(raw, (name) => name === 'dropped'),
+    ['TE', 'trailers', 'B', '1', 'b', '2'],
+  );
+  t.same(
+    endToEndHeaders(['TE', 'gzip'], () => false),
+    [],
+  );
 });
 
 t.test('identity headers are known in every spelling', async (t) => {
-  for (const name of ['x-remote-user', 'x_remote_user', 'x-remote-extra-scopes', 'impersonate-user', 'impersonate_group', 'x-forwarded-client-cert', 'ssl_client_s_dn']) t.ok(isIdentityHeader(name), name);
+  for (const name of [
+    'x-remote-user',
+    'x_remote_user',
+    'x-remote-extra-scopes',
+    'impersonate-user',
+    'impersonate_group',
+    'x-forwarded-client-cert',
+    'ssl_client_s_dn',
+  ])
+    t.ok(isIdentityHeader(name), name);
   for (const name of ['x-remote', 'authorization', 'x-forwarded-for']) t.notOk(isIdentityHeader(name), name);
 });
 

@@ -1,0 +1,35 @@
+export { apiCodes, apiError, type ApiCode } from './api-error.ts';
+export {
+  edgeNodeSchema,
+  initialEdgeStatus,
+  parseEdgeNode,
+  type EdgeLinkStatus,
+  type EdgeNode,
+  type EdgeNodeList,
+  type EdgeNodeSpec,
+  type EdgeNodeStatus,
+  type EdgeServiceStatus,
+} from './edge-node.ts';
+export {
+  apiGroup,
+  apiVersion,
+  edgeNodePath,
+  edgeNodesPath,
+  edgePath,
+  healthPath,
+  linkPath,
+  metricsPath,
+  parseEdgeNodesPath,
+  parseEdgePath,
+  readyPath,
+  type EdgeNodesPath,
+  type EdgePath,
+} from './paths.ts';
+export {
+  errorOfStatus,
+  statusOf,
+  type Status,
+  type StatusCause,
+  type StatusDetails,
+  type StatusSubject,
+} from './status.ts';

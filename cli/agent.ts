@@ -1,0 +1,37 @@
+import { loadConfig } from '../base/index.ts';
+import type { CommandInput, CommandSpec } from './command-line.ts';
+import { beside, roleLog, roleOptions, settingsOf, tellParent, untilEnd } from './run-role.ts';
+import { readVersion } from './version.ts';
+
+export const agentCommand: CommandSpec = {
+  name: 'agent',
+  summary: 'run the agent of an edge',
+  commands: [
+    {
+      name: 'run',
+      summary: 'run the agent until SIGTERM, which drains it',
+      options: roleOptions,
+      notes: 'Each key can also be set by the environment: CAUSEWAY_AGENT_GATEWAYS is gateways. The log is on stdout, one JSON object a line.',
+      examples: ['agent run --config agent.yaml', 'agent run --config agent.yaml --set log=debug'],
+      run,
+    },
+  ],
+};
+
+async function run(input: CommandInput): Promise<void> {
+  const { agentConfigSchema, startAgent } = await import('../edge-agent/index.ts');
+  const file = input.text('config');
+  const read = async () => {
+    const warn = (message: string): void => void process.stderr.write(`causeway: ${message}\n`);
+    const config = await loadConfig(agentConfigSchema, {
+      file, env: process.env, envPrefix: 'CAUSEWAY_AGENT', flags: settingsOf(input), warn,
+    });
+    const data = config.data === undefined ? {} : { data: beside(file, config.data) };
+    return { ...config, keys: beside(file, config.keys), ...data };
+  };
+  const config = await read();
+  const log = roleLog('agent', config.log);
+  const agent = await startAgent({ config, log, version: readVersion() });
+  tellParent({ event: 'started' });
+  await untilEnd({ name: 'the agent', log, reread: read, close: (reason) => agent.close(reason) });
+}

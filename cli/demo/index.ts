@@ -1,0 +1,1 @@
+export { demoServicesCommand } from './demo-services.ts';

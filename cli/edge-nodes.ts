@@ -1,0 +1,69 @@
+import { edgeNodePath, edgeNodesPath, type EdgeNodeSpec } from '../api/index.ts';
+import { CodedError, validate, z } from '../base/index.ts';
+import type { Api } from '../sdk/index.ts';
+
+/** An `EdgeNode` as far as it is shown. Lenient: a newer replica may say more, an older one less. */
+const shownNode = z.looseObject({
+  metadata: z.looseObject({ name: z.string(), creationTimestamp: z.string().optional() }),
+  spec: z.looseObject({ admission: z.string() }),
+  status: z
+    .looseObject({
+      online: z.boolean().default(false),
+      links: z
+        .array(
+          z.looseObject({
+            id: z.string().default('-'),
+            replica: z.string().default('-'),
+            active: z.boolean().default(false),
+            since: z.string().nullish(),
+            rttMs: z.number().nullish(),
+            remote: z.string().nullish(),
+          }),
+        )
+        .default([]),
+      services: z.array(z.looseObject({ name: z.string(), kind: z.string() })).default([]),
+      instance: z.string().nullish(),
+      epoch: z.number().nullish(),
+      agentVersion: z.string().nullish(),
+      lastContact: z.string().nullish(),
+      reason: z.string().nullish(),
+    })
+    .prefault({}),
+});
+
+export type ShownNode = z.output<typeof shownNode>;
+
+/** The edges, by name. */
+export async function listNodes(api: Api): Promise<readonly ShownNode[]> {
+  const { items } = read(z.looseObject({ items: z.array(shownNode) }), await api.json('GET', edgeNodesPath));
+  return items.toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name));
+}
+
+export async function getNode(api: Api, name: string): Promise<ShownNode> {
+  return read(shownNode, await api.json('GET', edgeNodePath(name)));
+}
+
+/** Puts an edge on the whitelist, or takes it off; `allow` makes an edge that is not known yet. */
+export async function admitNode(api: Api, name: string, admission: EdgeNodeSpec['admission']): Promise<ShownNode> {
+  try {
+    return read(shownNode, await api.json('PATCH', edgeNodePath(name), { spec: { admission } }));
+  } catch (error) {
+    const isMissing = error instanceof CodedError && error.status === 404;
+    if (!isMissing || admission === 'Denied') throw error;
+  }
+  const body = { apiVersion: 'causeway.io/v1', kind: 'EdgeNode', metadata: { name }, spec: { admission } };
+  return read(shownNode, await api.json('POST', edgeNodesPath, body));
+}
+
+export async function deleteNode(api: Api, name: string): Promise<void> {
+  await api.json('DELETE', edgeNodePath(name));
+}
+
+function read<T>(schema: z.ZodType<T>, body: unknown): T {
+  const result = validate(schema, body);
+  if ('value' in result) return result.value;
+  const [problem] = result.problems;
+  throw new CodedError('answer-malformed', `the replica's answer cannot be read: ${problem?.path.join('.')}: ${problem?.message}`, {
+    fix: 'upgrade the older side: this command, or the replica',
+  });
+}
