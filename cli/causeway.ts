@@ -1,4 +1,4 @@
-import { checkRuntime, CodedError, messageOf } from '../base/index.ts';
+import { checkRuntime, CodedError } from '../base/index.ts';
 import { agentCommand } from './agent.ts';
 import { runCommandLine, type CommandSpec } from './command-line.ts';
 import { curlCommand } from './curl.ts';
@@ -36,9 +36,16 @@ const causeway: CommandSpec = {
 
 /** Tells an error so that a person knows what to do: what happened, and how to fix it. */
 function report(error: unknown): void {
-  process.stderr.write(`causeway: ${messageOf(error)}\n`);
+  process.stderr.write(`causeway: ${textOf(error)}\n`);
   if (error instanceof CodedError && error.fix !== undefined) process.stderr.write(`fix: ${error.fix}\n`);
   if (process.env['CAUSEWAY_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+}
+
+/** The error's text, and those of its causes that it does not tell already. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : textOf(error.cause);
+  return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }
 
 quietOutput();

@@ -108,7 +108,8 @@ function describe(command: Command, spec: CommandSpec, path: string): void {
 }
 
 function optionOf(spec: OptionSpec): Option {
-  const option = new Option(spec.flags, spec.help);
+  // Commander tells a value from a switch by its brackets.
+  const option = new Option(spec.flags.replace(/ ([A-Z][A-Z=]*)$/u, ' <$1>'), spec.help);
   if (spec.default !== undefined) option.default(spec.default);
   if (spec.choices !== undefined) option.choices(spec.choices);
   if (spec.many) option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);

@@ -33,9 +33,12 @@ export interface ForwarderOptions {
 
 /** More local connections than this do not wait for the edge: they are cut at once. */
 const MAX_WAITING = 256;
-/** A local connection waits this long for the edge. Nothing was executed meanwhile, so trying again does no harm. */
+/** A local connection waits this long for the edge. Not a byte of it has been sent, so trying again does no harm. */
 const OPEN_WITHIN_MS = 60_000;
 const RETRY_MS = 250;
+const MAX_RETRY_MS = 5000;
+/** Failures of the way to the edge; those of the service behind it are told at once. */
+const PASSING = new Set(['not-opened', 'not-here', 'overloaded', 'other-instance', 'outcome-unknown', 'stream-lost', 'gone', 'endpoint-closed', 'draining', 'link-lost']);
 /** An opened stream that waits this long for its answer is worth a word. */
 const SLOW_MS = 500;
 
@@ -121,9 +124,9 @@ export class Forwarder {
         } catch (error) {
           stream.on('error', () => undefined);
           stream.destroy();
-          const mayCome = error instanceof CodedError && error.retryable && performance.now() < deadline && !gone.aborted;
-          if (!mayCome || error.code === 'upstream-refused') throw error;
-          await new Promise((resolve) => setTimeout(resolve, Math.max(RETRY_MS, Math.min(error.retryAfterMs ?? 0, 5000))));
+          if (!PASSING.has(codeOf(error)) || gone.aborted || performance.now() > deadline) throw error;
+          const asked = error instanceof CodedError ? (error.retryAfterMs ?? 0) : 0;
+          await new Promise((resolve) => setTimeout(resolve, Math.max(RETRY_MS, Math.min(asked, MAX_RETRY_MS))));
         }
       }
     } finally {

@@ -56,6 +56,7 @@ class PlainEvents {
   readonly #line = new StatusLine();
   readonly #open = new Set<string>();
   #trouble = '';
+  #ended = false;
 
   forward(event: ForwardEvent): void {
     switch (event.event) {
@@ -82,10 +83,12 @@ class PlainEvents {
   }
 
   end(): void {
+    this.#ended = true;
     this.#line.end();
   }
 
   #show(): void {
+    if (this.#ended) return;
     const links = this.fleet?.links.length ?? 0;
     const detached = this.fleet?.streams.detached ?? 0;
     const parts = [
@@ -94,7 +97,8 @@ class PlainEvents {
       ...(this.waiting.size > 0 ? [`${this.waiting.size} waiting for the edge`] : []),
       ...(detached > 0 ? [`${detached} paused`] : []),
     ];
-    this.#line.show(`${parts.join(', ')}${this.#trouble}`);
+    const state = [links > 0, this.waiting.size > 0, detached > 0, this.#trouble].join();
+    this.#line.show(`${parts.join(', ')}${this.#trouble}`, state);
   }
 }
 

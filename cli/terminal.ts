@@ -25,19 +25,22 @@ export async function writeAll(output: Writable, chunk: Uint8Array): Promise<voi
   if (!output.write(chunk)) await once(output, 'drain');
 }
 
-/** One line on stderr that says what is happening: redrawn on a terminal, elsewhere a line for each change. */
+/** One line on stderr that says what is happening: redrawn on a terminal, elsewhere a line for each change of what matters. */
 export class StatusLine {
   readonly #output: NodeJS.WriteStream;
   #shown = '';
+  #state = '';
   #drawn = false;
 
   constructor(output: NodeJS.WriteStream = process.stderr) {
     this.#output = output;
   }
 
-  show(text: string): void {
-    if (text === this.#shown) return;
+  /** `state` is what matters of the text: while it stays, only a terminal sees the change. */
+  show(text: string, state: string): void {
+    if (text === this.#shown || (!this.#output.isTTY && state === this.#state)) return;
     this.#shown = text;
+    this.#state = state;
     if (this.#output.isTTY) {
       this.#output.write(`\r\u001B[K${text.slice(0, Math.max(20, this.#output.columns - 1))}`);
       this.#drawn = true;

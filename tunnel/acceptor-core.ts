@@ -108,8 +108,8 @@ export class AcceptorCore extends StreamCore {
       return;
     }
     if (frame.type === FrameType.RESUME) {
-      // Who resumes has seen ACCEPT, or has given up and wants to say so.
-      if (this.#accepted !== 'no') this.#accepted = 'told';
+      // Who resumes has seen ACCEPT, or has given up and comes to say so: there is nothing left to accept.
+      this.#accepted = 'told';
       slot.port.send({ type: FrameType.RESUMED, channel: frame.channel, ...this.receiving.grant() });
     } else if (this.#accepted !== 'no') {
       this.#accepted = 'owed';

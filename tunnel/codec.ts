@@ -6,6 +6,7 @@ import {
   FrameType,
   StreamClass,
   type BodyFrame,
+  type DataFrame,
   type Frame,
   type OpenFrame,
   type StreamTarget,
@@ -19,6 +20,8 @@ const OFFSET_BYTES = 8;
 const CREDIT_BYTES = 2 * OFFSET_BYTES;
 /** id 16 · attempt u32 · class u8 · reserved 3 · received u64 · limit u64 · target length u16 */
 const OPEN_FIXED_BYTES = 42;
+/** A WebSocket header of a message this long ends with so many bytes that are its own. */
+const WEBSOCKET_TAIL_BYTES = 4;
 const HIGH = 2 ** 32;
 const MAX_HIGH = 2 ** 21;
 
@@ -27,7 +30,8 @@ export function encodeFrame(frame: Frame, maxFrameBytes: number): Buffer {
   switch (frame.type) {
     case FrameType.DATA: {
       const buffer = Buffer.allocUnsafe(DATA_HEADER_BYTES + frame.payload.length);
-      writeData(buffer, 0, frame.channel, frame.offset, frame.blocked, frame.payload);
+      writeDataHeader(buffer, 0, frame);
+      frame.payload.copy(buffer, DATA_HEADER_BYTES);
       return buffer;
     }
     case FrameType.FIN: {
@@ -80,18 +84,16 @@ export function encodeFrame(frame: Frame, maxFrameBytes: number): Buffer {
   }
 }
 
-/** Lays a DATA frame out in `buffer` at `at`; it takes `DATA_HEADER_BYTES` and the payload's length. */
-export function writeData(
-  buffer: Buffer,
-  at: number,
-  channel: number,
-  offset: number,
-  blocked: boolean,
-  payload: Buffer,
-): void {
+/** Lays the headers of a DATA frame out in `buffer` at `at`: `DATA_HEADER_BYTES` before its payload. */
+export function writeDataHeader(buffer: Buffer, at: number, { channel, offset, blocked, payload }: DataFrame): void {
   writeHeader(buffer, at, FrameType.DATA, blocked ? Flag.BLOCKED : 0, OFFSET_BYTES + payload.length, channel);
   writeOffset(buffer, at + FRAME_HEADER_BYTES, offset);
-  payload.copy(buffer, at + DATA_HEADER_BYTES);
+}
+
+/** Lays a PAD frame of this length, header included, out in `buffer` at 0: it fills a write up to one TLS record (section 2). */
+export function writePad(buffer: Buffer, bytes: number): void {
+  writeHeader(buffer, 0, FrameType.PAD, 0, bytes - FRAME_HEADER_BYTES, 0);
+  buffer.fill(0, FRAME_HEADER_BYTES, bytes);
 }
 
 /** Gives an encoded frame another channel number, in place: what a switch does to a DATA frame that it passes on. */
@@ -109,6 +111,8 @@ export class FrameDecoder {
   #headChannel = 0;
   #headParts: Buffer[] = [];
   #headBytes = 0;
+  /** Memory before the frame at hand that nothing refers to: a PAD, and the end of the WebSocket's header before it. */
+  #spare = 0;
 
   constructor(limits: TunnelLimits) {
     this.#limits = limits;
@@ -120,6 +124,7 @@ export class FrameDecoder {
    */
   decode(message: Buffer, onFrame: (frame: Frame) => boolean): void {
     let at = 0;
+    this.#spare = 0;
     while (at < message.length) {
       if (message.length - at < FRAME_HEADER_BYTES) throw malformed('a message ends inside a frame header');
       const type = message.readUInt8(at);
@@ -160,6 +165,8 @@ export class FrameDecoder {
           blocked: (flags & Flag.BLOCKED) !== 0,
           payload: message.subarray(start + OFFSET_BYTES, end),
           raw: message.subarray(at, end),
+          // Only the frame right behind the PAD has that memory before it.
+          spare: at > 0 && this.#spare >= at ? this.#spare : 0,
         };
       case FrameType.FIN:
         requireChannel(channel);
@@ -226,6 +233,7 @@ export class FrameDecoder {
         return body === undefined ? undefined : { type, channel: 0, body: parseBody(body) };
       }
       default:
+        if (type === FrameType.PAD && at === 0) this.#spare = end + Math.min(WEBSOCKET_TAIL_BYTES, message.byteOffset);
         if (type >= FIRST_SKIPPABLE_TYPE) return undefined;
         throw tunnelError('frame-unknown', { detail: `type 0x${type.toString(16).padStart(2, '0')}` });
     }

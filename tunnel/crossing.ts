@@ -40,6 +40,8 @@ export class Crossing implements LegOwner {
   #over = false;
   /** ACCEPT or RESUMED has passed. */
   #answered = false;
+  /** A RESET has passed that is not acknowledged yet. */
+  #resetting = false;
   /** What the opener sends while its route is looked up. */
   readonly #held: Lane;
   #heldFin: FinFrame | undefined;
@@ -150,9 +152,9 @@ export class Crossing implements LegOwner {
     return (leg === this.#opener ? this.#acceptor : this.#opener)?.drainedOffset ?? 0;
   }
 
-  /** Both FINs are acknowledged: nothing more can pass. */
+  /** Both FINs are acknowledged: nothing more can pass, but for the acknowledgement of a RESET. */
   settle(): void {
-    if (this.#opener.complete && this.#acceptor?.complete === true) this.#free();
+    if (!this.#resetting && this.#opener.complete && this.#acceptor?.complete === true) this.#free();
   }
 
   #pass(from: Leg, to: Leg, frame: StreamFrame): void {
@@ -202,8 +204,12 @@ export class Crossing implements LegOwner {
       return;
     }
     to.slot.port.send({ ...frame, channel: to.channel });
-    if (frame.ack) this.#free();
-    else to.drop();
+    if (frame.ack) {
+      this.#free();
+    } else {
+      this.#resetting = true;
+      to.drop();
+    }
   }
 
   /** The opener gives up before its OPEN or RESUME has gone any further. */

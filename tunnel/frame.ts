@@ -17,6 +17,7 @@ export const FrameType = {
   RESUME: 0x17,
   RESUMED: 0x18,
   DETACH: 0x19,
+  PAD: 0x80,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
@@ -103,6 +104,8 @@ export interface DataFrame {
   readonly payload: Buffer;
   /** The whole frame as it came, where it came over a wire: a switch sends it on as it is, with another channel number. */
   readonly raw?: Buffer;
+  /** So many bytes of memory before `raw` are nobody's any more: room for another PAD. */
+  readonly spare?: number;
 }
 
 export interface FinFrame {

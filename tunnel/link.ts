@@ -1,6 +1,6 @@
 import { CodedError, messageOf, type Clock, type Timer } from '../base/index.ts';
-import { encodeFrame, FrameDecoder, rechannel } from './codec.ts';
-import { FrameType, type BodyFrame, type Channel, type Frame, type StreamFrame } from './frame.ts';
+import { encodeFrame, FrameDecoder, rechannel, writeDataHeader, writePad } from './codec.ts';
+import { DATA_HEADER_BYTES, FrameType, type BodyFrame, type Channel, type DataFrame, type Frame, type StreamFrame } from './frame.ts';
 import { InflightBudget } from './inflight.ts';
 import { defaultLimits, type TunnelLimits } from './limits.ts';
 import { Liveness } from './liveness.ts';
@@ -38,8 +38,8 @@ export interface LinkOptions {
   readonly limits?: TunnelLimits;
 }
 
-/** One write, one TLS record: docs/protocol.md, section 2. */
-const MESSAGE_BYTES = 16_376;
+/** A TLS record holds so much: docs/protocol.md, section 2. */
+const RECORD_BYTES = 16 * 1024;
 const ACK_BYTES = 16 * 1024;
 const LAST_CHANNEL = 0xffff_fff0;
 /** Interactive frames may use this much more than the budget. */
@@ -81,12 +81,14 @@ export class Link implements Port {
   #lazy: Timer | undefined;
   #parts: Buffer[] = [];
   #partBytes = 0;
+  readonly #messageBytes: number;
   #sentBytes = 0;
   #heardAt: number;
 
   constructor(options: LinkOptions) {
     this.id = options.id;
     this.#wire = options.wire;
+    this.#messageBytes = RECORD_BYTES - options.wire.headerBytes;
     this.#role = options.role;
     this.#clock = options.clock;
     this.#ticker = options.ticker;
@@ -104,6 +106,9 @@ export class Link implements Port {
     this.#peerChannel = this.#role === 'dialer' ? 0 : -1;
     this.#wire.user = {
       onMessage: (message) => this.#onMessage(message),
+      onDrain: () => {
+        if (!this.#scheduler.idle) this.#schedule();
+      },
       onText: () => this.close(tunnelError('text-message')),
       onClose: (reason) => this.#end(tunnelError('link-closed', { detail: reason })),
     };
@@ -288,7 +293,7 @@ export class Link implements Port {
     let any = false;
     for (;;) {
       const room = this.#inflight.room - this.#partBytes;
-      if (room + allowance <= 0) break;
+      if (room + allowance <= 0 || this.#wire.full) break;
       const frame = this.#scheduler.next(this.#limits.maxDataBytes, room <= 0);
       if (frame === undefined) break;
       any = true;
@@ -298,24 +303,51 @@ export class Link implements Port {
   }
 
   #put(frame: Frame): void {
-    const raw = frame.type === FrameType.DATA ? frame.raw : undefined;
-    if (raw !== undefined) rechannel(raw, frame.channel);
-    const bytes = raw ?? encodeFrame(frame, this.#limits.maxFrameBytes);
-    if (this.#partBytes > 0 && this.#partBytes + bytes.length > MESSAGE_BYTES) this.#sendMessage();
+    if (frame.type === FrameType.DATA && frame.payload.length === this.#limits.maxDataBytes) {
+      this.#putFull(frame);
+      return;
+    }
+    const bytes = encodeFrame(frame, this.#limits.maxFrameBytes);
+    if (this.#partBytes > 0 && this.#partBytes + bytes.length > this.#messageBytes) this.#sendMessage();
     this.#parts.push(bytes);
     this.#partBytes += bytes.length;
-    if (this.#partBytes >= MESSAGE_BYTES) this.#sendMessage();
+  }
+
+  /**
+   * A full DATA frame is a message of its own, with a PAD before it that makes it one TLS record exactly: so records and
+   * messages stay in step however many a socket writes at once, and the reader need never join two pieces. What passes
+   * through a switch is sent from the memory that it came in, what begins here by reference.
+   */
+  #putFull(frame: DataFrame): void {
+    this.#sendMessage();
+    const { payload, raw, spare = 0 } = frame;
+    const pad = this.#wire.headerBytes === 0 ? 0 : this.#messageBytes - DATA_HEADER_BYTES - payload.length;
+    if (raw !== undefined && spare >= pad) {
+      rechannel(raw, frame.channel);
+      const message = Buffer.from(raw.buffer, raw.byteOffset - pad, pad + raw.length);
+      if (pad > 0) writePad(message, pad);
+      this.#sendWhole(message);
+    } else {
+      const head = Buffer.allocUnsafe(pad + DATA_HEADER_BYTES);
+      if (pad > 0) writePad(head, pad);
+      writeDataHeader(head, pad, frame);
+      this.#sendWhole(head, payload);
+    }
   }
 
   #sendMessage(): void {
     const [first] = this.#parts;
     if (first === undefined) return;
-    const message = this.#parts.length === 1 ? first : Buffer.concat(this.#parts, this.#partBytes);
+    this.#sendWhole(this.#parts.length === 1 ? first : Buffer.concat(this.#parts, this.#partBytes));
     this.#parts = [];
     this.#partBytes = 0;
-    this.#sentBytes += message.length;
-    this.#inflight.sent(message.length, this.#clock.now());
-    this.#wire.send(message);
+  }
+
+  #sendWhole(message: Buffer, rest?: Buffer): void {
+    const bytes = message.length + (rest?.length ?? 0);
+    this.#sentBytes += bytes;
+    this.#inflight.sent(bytes, this.#clock.now());
+    this.#wire.send(message, rest);
   }
 
   // In.

@@ -4,6 +4,8 @@ import { nobody, type Wire, type WireUser } from './wire.ts';
 /** One end of a wire in memory: messages arrive in order, `delayMs` later, or not at all once it is cut. */
 export class MemoryWire implements Wire {
   readonly remote = 'memory';
+  readonly headerBytes = 0;
+  readonly full = false;
   user: WireUser = nobody;
   /** Swallows what this end sends: the other end hears nothing, and nobody is told. */
   silent = false;
@@ -27,10 +29,11 @@ export class MemoryWire implements Wire {
     return [one, other];
   }
 
-  send(message: Buffer): void {
+  send(message: Buffer, rest?: Buffer): void {
     if (this.#closed || this.silent) return;
+    const whole = rest === undefined ? message : Buffer.concat([message, rest]);
     this.#later((other) => {
-      if (!other.#closed) other.user.onMessage(message);
+      if (!other.#closed) other.user.onMessage(whole);
     });
   }
 

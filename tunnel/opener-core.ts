@@ -12,7 +12,7 @@ import {
 import { openerPath, stepOpener, type OpenerEvent, type OpenerPath } from './opener-path.ts';
 import type { PortSlot } from './port-slot.ts';
 import { StreamCore, type StreamHost, type StreamPath } from './stream-core.ts';
-import { tunnelError } from './tunnel-error.ts';
+import { tunnelError, tunnelErrorFromWire } from './tunnel-error.ts';
 
 /** What an opener needs of its endpoint. */
 export interface OpenerHost extends StreamHost {
@@ -109,7 +109,8 @@ export class OpenerCore extends StreamCore {
   }
 
   protected onAnswer(frame: StreamFrame): void {
-    if (this.#route.phase !== 'offered') return;
+    // Its application may turn down a stream that was given up, resumed for that, and never accepted.
+    if (this.#route.phase !== 'offered' && frame.type !== FrameType.REFUSE) return;
     switch (frame.type) {
       case FrameType.ACCEPT:
       case FrameType.RESUMED: {
@@ -187,11 +188,11 @@ export class OpenerCore extends StreamCore {
     this.path = undefined;
     path?.port.remove(this);
     path?.forget();
-    if (this.life === 'aborting' && byEndpoint) {
-      this.finish(this.failure);
+    const { code, message, retryAfterMs } = frame;
+    if ((this.life === 'aborting' && byEndpoint) || this.#route.phase === 'attached') {
+      this.finish(this.failure ?? tunnelErrorFromWire(code, message));
       return;
     }
-    const { code, message, retryAfterMs } = frame;
     this.#advance({ kind: 'refused', code, message, byEndpoint, retryAfterMs });
   }
 

@@ -69,20 +69,19 @@ export class SendHalf {
 
   /** Whether `next` has something. */
   get ready(): boolean {
-    if (this.#sent < this.#queue.end) return this.#sent < this.#allowed();
-    return this.#fin === 'queued';
+    return this.#sent < this.#queue.end ? this.#room(this.#maxDataBytes) > 0 : this.#fin === 'queued';
   }
 
   /** The next frame's content, at most `maxBytes` of it; undefined when there is nothing to send or no credit. */
   next(maxBytes: number): Outgoing | undefined {
     const offset = this.#sent;
     if (offset < this.#queue.end) {
-      const room = this.#allowed() - offset;
+      const room = this.#room(maxBytes);
       if (room <= 0) return undefined;
-      const payload = this.#queue.slice(offset, Math.min(room, maxBytes, this.#maxDataBytes));
+      const payload = this.#queue.slice(offset, room);
       this.#sent += payload.length;
       this.#everSent = Math.max(this.#everSent, this.#sent);
-      return { kind: 'data', offset, payload, blocked: this.#sent >= this.#limit && this.#queue.end >= this.#limit };
+      return { kind: 'data', offset, payload, blocked: this.#limit - this.#sent < this.#maxDataBytes && this.#queue.end >= this.#limit };
     }
     if (this.#fin !== 'queued') return undefined;
     // FIN needs no credit, and occupies one offset so that it is acknowledged like a byte.
@@ -111,6 +110,14 @@ export class SendHalf {
     this.#window.close();
   }
 
+  /** Bytes of the next frame. A short one, only because credit ends there, is not worth sending while more credit is sure to come. */
+  #room(maxBytes: number): number {
+    const whole = Math.min(maxBytes, this.#maxDataBytes, this.#queue.end - this.#sent);
+    const room = this.#allowed() - this.#sent;
+    if (room >= whole) return whole;
+    return this.#sent - this.#queue.start >= 2 * this.#maxDataBytes ? 0 : room;
+  }
+
   #allowed(): number {
     return Math.min(this.#limit, this.#queue.start + this.#window.bytes);
   }
@@ -121,7 +128,7 @@ export class SendHalf {
     }
     // The peer keeps up and grants more than this side keeps: keep more.
     const ownWindow = this.#queue.start + this.#window.bytes;
-    if (received > this.#queue.start && this.#sent >= ownWindow && this.#limit > ownWindow) {
+    if (received > this.#queue.start && this.#sent + this.#maxDataBytes > ownWindow && this.#limit > ownWindow) {
       this.#window.grow(received, this.#clock.now());
     }
     if (received > this.#queue.end) this.#fin = 'acked';

@@ -24,7 +24,7 @@ export class WindowPool {
 }
 
 /** Windows' worth of bytes after which a size has shown what it brings. */
-const TRIAL_WINDOWS = 2;
+const TRIAL_WINDOWS = 1;
 /** A doubling has paid when the rate behind it is so much better. */
 const WORTH = 1.25;
 

@@ -2,8 +2,12 @@
 export interface Wire {
   /** Says where the other end is, for logs. */
   readonly remote: string;
-  /** Hands a message over; the buffer belongs to the wire from now on. */
-  send(message: Buffer): void;
+  /** Bytes that the wire puts before each message: 0 where there are no records to fill. */
+  readonly headerBytes: number;
+  /** So much waits to go out that more would only wait here: go on at `onDrain`. */
+  readonly full: boolean;
+  /** Hands a message over, in one or two pieces; the buffers are not to be changed from now on. */
+  send(message: Buffer, rest?: Buffer): void;
   /** Closes after what was sent has gone out. */
   close(reason: string): void;
   /** Closes at once; what was sent may be lost. */
@@ -14,6 +18,8 @@ export interface Wire {
 
 export interface WireUser {
   onMessage(message: Buffer): void;
+  /** What waited has gone out. */
+  onDrain(): void;
   /** A message that is not binary. */
   onText(): void;
   /** Called once. */
@@ -21,4 +27,4 @@ export interface WireUser {
 }
 
 /** A user for the time before there is one. */
-export const nobody: WireUser = { onMessage() {}, onText() {}, onClose() {} };
+export const nobody: WireUser = { onMessage() {}, onDrain() {}, onText() {}, onClose() {} };

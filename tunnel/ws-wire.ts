@@ -15,15 +15,31 @@ const NORMAL_CLOSE = 1000;
 /** A peer that does not answer a close is cut after this. */
 const CLOSE_MS = 2_000;
 
+/** A WebSocket header of a message between 126 and 65,535 bytes; a client's has a mask. */
+const CLIENT_HEADER_BYTES = 8;
+const SERVER_HEADER_BYTES = 4;
+const FINAL_BINARY = 0x82;
+const MASKED = 0x80;
+/** More than this in the socket's queue gains nothing, and hides from the scheduler. */
+const FULL_BYTES = 128 * 1024;
+
 /** A wire over an open WebSocket: the one file that knows `ws`. */
 class WsWire implements Wire {
   readonly remote: string;
   user: WireUser = nobody;
+  readonly headerBytes: number;
   readonly #socket: WebSocket;
+  readonly #connection: Duplex;
 
-  constructor(socket: WebSocket, remote: string) {
+  readonly #masks: boolean;
+
+  constructor(socket: WebSocket, connection: Duplex, remote: string, headerBytes: number, masks: boolean) {
+    this.#masks = masks;
     this.#socket = socket;
+    this.#connection = connection;
     this.remote = remote;
+    this.headerBytes = headerBytes;
+    connection.on('drain', () => this.user.onDrain());
     socket.binaryType = 'nodebuffer';
     let reason = '';
     socket.on('message', (data: RawData, isBinary) => {
@@ -36,8 +52,24 @@ class WsWire implements Wire {
     socket.once('close', (code, text) => this.user.onClose(reason || text.toString('utf8') || `WebSocket code ${code}`));
   }
 
-  send(message: Buffer): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message);
+  get full(): boolean {
+    return this.#connection.writableLength >= FULL_BYTES && this.#connection.writableNeedDrain;
+  }
+
+  send(message: Buffer, rest?: Buffer): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    if (this.#masks) {
+      this.#socket.send(rest === undefined ? message : Buffer.concat([message, rest]));
+      return;
+    }
+    // `ws` takes a message in one piece only. Unmasked, or masked with zeros, its frame is a header and the bytes as they
+    // are, which need no copy: the socket's queue is the same that `ws` itself writes to.
+    const connection = this.#connection;
+    connection.cork();
+    connection.write(frameHeader(message.length + (rest?.length ?? 0), this.headerBytes === CLIENT_HEADER_BYTES));
+    connection.write(message);
+    if (rest !== undefined) connection.write(rest);
+    connection.uncork();
   }
 
   close(reason: string): void {
@@ -50,6 +82,17 @@ class WsWire implements Wire {
   destroy(): void {
     this.#socket.terminate();
   }
+}
+
+/** The header of a binary message in one frame (RFC 6455, 5.2); the mask, where there is one, is zero. */
+function frameHeader(bytes: number, masked: boolean): Buffer {
+  const lengthBytes = bytes < 126 ? 0 : bytes < 65_536 ? 2 : 8;
+  const header = Buffer.alloc(2 + lengthBytes + (masked ? 4 : 0));
+  header.writeUInt8(FINAL_BINARY, 0);
+  header.writeUInt8((masked ? MASKED : 0) | (lengthBytes === 0 ? bytes : lengthBytes === 2 ? 126 : 127), 1);
+  if (lengthBytes === 2) header.writeUInt16BE(bytes, 2);
+  if (lengthBytes === 8) header.writeUInt32BE(bytes, 6);
+  return header;
 }
 
 /** What both ends set: nothing is compressed, and all that a peer could make this side keep is bounded. */
@@ -83,7 +126,7 @@ export function dialWsWire({ socket, host, zeroMask = true, limits = defaultLimi
       followRedirects: false,
       ...(zeroMask ? { generateMask: (mask: Buffer) => void mask.fill(0) } : {}),
     });
-    const wire = new WsWire(webSocket, `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`);
+    const wire = new WsWire(webSocket, socket, `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`, CLIENT_HEADER_BYTES, !zeroMask);
     const refuse = (error: CodedError): void => {
       socket.destroy();
       reject(error);
@@ -122,7 +165,7 @@ export class WsAcceptor {
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, onWire: (wire: Wire) => void): void {
     const { remoteAddress, remotePort } = request.socket;
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      onWire(new WsWire(webSocket, `${remoteAddress ?? ''}:${remotePort ?? ''}`));
+      onWire(new WsWire(webSocket, socket, `${remoteAddress ?? ''}:${remotePort ?? ''}`, SERVER_HEADER_BYTES, false));
     });
   }
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Counter, idOf } from './counter.ts';
@@ -56,9 +55,19 @@ async function sendBytes(response: ServerResponse, length: number): Promise<void
     const block = length - sent < BLOCK.length ? BLOCK.subarray(0, length - sent) : BLOCK;
     sent += block.length;
     // A reader that goes away ends the wait too.
-    if (!response.write(block)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (!response.write(block)) await drained(response);
   }
   response.end();
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {

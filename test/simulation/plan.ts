@@ -51,7 +51,7 @@ export function planLimits(random: Random): { endpoint: Limits; hop: Limits } {
     idleProbeMs: 1500,
     busyProbeMs: 500,
     probeTimeoutMs: 400,
-    minInflightBytes: random.pick(500, 2000, 32_000),
+    minInflightBytes: random.pick(200, 500, 2000, 32_000),
     maxInflightBytes: random.pick(3000, 1_000_000),
     maxHeldOpens: random.chance(0.1) ? 1 : 1000,
   };
@@ -101,6 +101,6 @@ function planDirection(random: Random): DirectionPlan {
     endAfterMs: random.chance(0.6) ? 0 : random.int(1, 1500),
     readChunk: random.chance(0.6) ? 65_536 : random.int(1, 700) + (length >> 4),
     readPauseMs: random.chance(0.6) ? 0 : random.int(1, 150),
-    stallMs: random.chance(0.85) ? 0 : random.int(1, 4000),
+    stallMs: random.chance(0.7) ? 0 : random.int(1, 4000),
   };
 }

@@ -28,6 +28,8 @@ export interface Exchange {
 
 /** Refusals: nothing was executed. */
 const PROMISES = new Set(['not-opened', 'overloaded', 'denied', 'service-unknown', 'draining']);
+/** What a switch may queue once the faults are over. */
+const AMPLE = { switchQueueBytes: 1_000_000 };
 const LONGEST_SLOWNESS_MS = 1500;
 /** What an agent that shuts down says may take this long to arrive. */
 const CLOSING_MS = 2000;
@@ -159,7 +161,7 @@ export class World {
   }
 
   #addReplica(name: string): void {
-    const replica = new Replica(this.#process(name), name, { ...this.limits.hop }, {
+    const replica = new Replica(this.#process(name), name, { ...this.limits.hop, ...(this.calm ? AMPLE : {}) }, {
       whereabouts: this.whereabouts,
       onActive: (edge, whereabouts) => this.#onActive(edge, whereabouts),
       lookup: () => {
@@ -239,7 +241,7 @@ export class World {
 
   #keepLink(party: Party, to: () => Replica | undefined, kind: 'agent' | 'client'): void {
     const again = (): void => {
-      this.clock.after(this.calm ? 20 : this.random.int(5, 400), () => this.#keepLink(party, to, kind));
+      this.#later(this.calm ? 20 : this.random.int(5, 400), () => this.#keepLink(party, to, kind));
     };
     const replica = to();
     if (!party.process.alive || party.closing) return;
@@ -252,7 +254,10 @@ export class World {
       this.#end(party.process, {
         ticker: party.ticker,
         limits: party.limits,
-        onOpen: (link) => party.onOpen(link),
+        onOpen: (link) => {
+          party.onOpen(link);
+          if (!this.calm && this.random.chance(0.3)) this.#giveUpSoon(party);
+        },
         onUpdate() {},
         onClose: (link) => {
           party.onClose(link);
@@ -276,7 +281,7 @@ export class World {
         onUpdate() {},
         onClose: (link) => {
           from.onClose(link);
-          this.clock.after(20, () => this.#keepPeer(from, to));
+          this.#later(20, () => this.#keepPeer(from, to));
         },
       }),
       to,
@@ -350,9 +355,19 @@ export class World {
       },
     });
     exchange.opener = end;
+    this.#watchPath(end);
     end.start();
     const { openerAbortsAfterMs } = plan;
     if (openerAbortsAfterMs !== undefined) client.process.after(openerAbortsAfterMs, () => end.abort('canceled'));
+  }
+
+  /** The acceptor follows the opener, so the path that the opener is on is never an old one. */
+  #watchPath({ name, core }: End): void {
+    const lose = core.onPathLost.bind(core);
+    core.onPathLost = (code) => {
+      if (code === 'superseded') this.fail(`${name} is superseded on its latest path`);
+      lose(code);
+    };
   }
 
   #onOpenerClosed(exchange: Exchange, end: End, error: CodedError | undefined): void {
@@ -367,7 +382,8 @@ export class World {
     const ended = last !== undefined && last > exchange.openedAt - CLOSING_MS;
     const forgot = ended || elapsedMs >= keepDetachedMs || detachedBytes < 10_000;
     const explained: Readonly<Record<string, boolean>> = {
-      'outcome-unknown': forgot || elapsedMs >= resumeWithinMs || exchange.plan.answer === 'denied',
+      // It may have been sent to an instance that had ended long before, over a link that nobody knew to be dead.
+      'outcome-unknown': forgot || elapsedMs >= resumeWithinMs || exchange.plan.answer === 'denied' || last !== undefined,
       'stream-lost': forgot || elapsedMs >= resumeWithinMs,
       'gone': forgot,
       'upstream-failed': exchange.acceptor?.aborted === true,
@@ -481,18 +497,18 @@ export class World {
     const { random } = this;
     const cable = random.anyOf(this.#cables.filter((each) => !each.over));
     const dice = random.next();
-    if (dice < 0.72) {
+    if (dice < 0.68) {
       if (cable !== undefined) this.#breakCable(cable);
-    } else if (dice < 0.88) {
+    } else if (dice < 0.83) {
       const party = random.anyOf(this.parties.filter(({ process, links }) => process.alive && links.length > 1));
       const link = party?.links.find((each) => each !== party.active);
       if (party !== undefined && link !== undefined) {
         this.trace(`${party.name} moves to ${link.id}`);
         party.activate(link);
       }
-    } else if (dice < 0.93) {
+    } else if (dice < 0.94) {
       this.#endParty('edge', random.chance(0.5));
-    } else if (dice < 0.96) {
+    } else if (dice < 0.97) {
       this.#endParty('client', random.chance(0.5));
     } else {
       this.#restartReplica();
@@ -503,6 +519,7 @@ export class World {
     const { random } = this;
     const how = random.pick('cut', 'cut', 'blackHole', 'oneWay', 'tellOne', 'close', 'slow', 'slow');
     this.trace(`${cable.id}: ${how}`);
+    if (random.chance(0.2)) this.#giveUpSoon();
     switch (how) {
       case 'cut':
         cable.cut();
@@ -528,6 +545,17 @@ export class World {
     }
   }
 
+  /** Whoever loses a path may give up while it looks for another one, or as soon as there is one. */
+  #giveUpSoon(party?: Party): void {
+    const open = this.exchanges.filter(({ opener, client }) => opener?.closed === false && client === (party ?? client));
+    const exchange = this.random.anyOf(open);
+    const end = this.random.chance(0.7) ? exchange?.opener : exchange?.acceptor;
+    const process = end === exchange?.opener ? exchange?.client.process : exchange?.acceptorParty?.process;
+    process?.after(this.random.pick(0, 0, 0, 20, 200) + this.random.int(0, 50), () => {
+      end?.abort(end === exchange?.opener ? 'canceled' : 'upstream-failed');
+    });
+  }
+
   /** An agent or client ends: in order, or killed. An agent comes back as another instance. */
   #endParty(kind: 'edge' | 'client', killed: boolean): void {
     const inside = new Set(this.replicas.flatMap((replica) => replica.inside));
@@ -547,7 +575,7 @@ export class World {
         this.clock.after(50, () => this.#kill(party.process));
       });
     }
-    if (kind === 'edge') this.clock.after(this.random.int(60, 600), () => this.#addAgent(party.name));
+    if (kind === 'edge') this.#later(this.random.int(60, 600), () => this.#addAgent(party.name));
   }
 
   #restartReplica(): void {
@@ -558,7 +586,14 @@ export class World {
     this.#kill(replica.process);
     for (const [edge, { replica: at }] of this.whereabouts) if (at === replica) this.whereabouts.delete(edge);
     this.replicas.splice(index, 1);
-    this.clock.after(this.random.int(10, 300), () => this.#addReplica(replica.name));
+    this.#later(this.random.int(10, 300), () => this.#addReplica(replica.name));
+  }
+
+  /** Unless everything has ended meanwhile. */
+  #later(delayMs: number, run: () => void): void {
+    this.clock.after(delayMs, () => {
+      if (!this.#closing) run();
+    });
   }
 
   #kill(process: Process): void {
@@ -579,7 +614,7 @@ export class World {
     this.trace('the faults are over');
     this.calm = true;
     for (const cable of this.#cables) cable.slownessMs = 0;
-    for (const replica of this.replicas) replica.limits.switchQueueBytes = 1_000_000;
+    for (const replica of this.replicas) Object.assign(replica.limits, AMPLE);
     for (const { opener, acceptor, client, acceptorParty } of this.exchanges) {
       if (client.process.alive) opener?.hurry();
       if (acceptorParty?.process.alive === true) acceptor?.hurry();
