@@ -7,7 +7,7 @@ import { type Dial, loadDownload, loadRequests, loadUpload, type RequestLoad } f
 
 export type ClientJob =
   | { readonly kind: 'requests'; readonly load: RequestLoad }
-  | { readonly kind: 'download'; readonly bytes: number; readonly sockets: number }
+  | { readonly kind: 'download'; readonly bytes: number; readonly sockets: number; /** Before the path. */ readonly prefix?: string }
   | { readonly kind: 'upload'; readonly bytes: number };
 
 interface ClientOptions {
@@ -44,7 +44,7 @@ async function run({ port, credentials, job }: ClientOptions): Promise<ClientRes
     case 'requests':
       return { ...(await loadRequests(dial, job.load)) };
     case 'download':
-      return { ...(await loadDownload(dial, job.bytes, job.sockets)) };
+      return { ...(await loadDownload(dial, job.bytes, job.sockets, job.prefix)) };
     case 'upload':
       return { ...(await loadUpload(dial, job.bytes)) };
   }

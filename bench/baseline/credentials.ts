@@ -11,6 +11,7 @@ export interface PemCredentials {
 export interface BenchCredentials {
   readonly client: PemCredentials;
   readonly relay: PemCredentials;
+  readonly edge: PemCredentials;
 }
 
 /** New certificates for the two sides of every hop. */
@@ -19,6 +20,7 @@ export async function makeCredentials(): Promise<BenchCredentials> {
   return {
     client: toPem(await fleet.credentials('component/bench')),
     relay: toPem(await fleet.credentials('replica/site-a/relay')),
+    edge: toPem(await fleet.credentials('edge/bench')),
   };
 }
 

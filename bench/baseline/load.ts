@@ -67,11 +67,11 @@ export interface TransferResult {
 }
 
 /** Downloads so many bytes over HTTP, in equal parts over several connections at once. */
-export async function loadDownload(dial: Dial, bytes: number, sockets = 1): Promise<TransferResult> {
+export async function loadDownload(dial: Dial, bytes: number, sockets = 1, prefix = ''): Promise<TransferResult> {
   const clients = await Promise.all(Array.from({ length: sockets }, async () => new HttpClient(await dial())));
   const part = Math.floor(bytes / sockets);
   const begin = performance.now();
-  const received = await Promise.all(clients.map((client) => client.get(`/bytes/${part}`)));
+  const received = await Promise.all(clients.map((client) => client.get(`${prefix}/bytes/${part}`)));
   const result = transferred(
     received.reduce((sum, each) => sum + each, 0),
     begin,
