@@ -11,7 +11,8 @@ export const agentCommand: CommandSpec = {
       name: 'run',
       summary: 'run the agent until SIGTERM, which drains it',
       options: roleOptions,
-      notes: 'Each key can also be set by the environment: CAUSEWAY_AGENT_GATEWAYS is gateways. The log is on stdout, one JSON object a line.',
+      notes:
+        'Each key can also be set by the environment: CAUSEWAY_AGENT_GATEWAYS is gateways. The log is on stdout, one JSON object a line.',
       examples: ['agent run --config agent.yaml', 'agent run --config agent.yaml --set log=debug'],
       run,
     },
@@ -24,7 +25,11 @@ async function run(input: CommandInput): Promise<void> {
   const read = async () => {
     const warn = (message: string): void => void process.stderr.write(`causeway: ${message}\n`);
     const config = await loadConfig(agentConfigSchema, {
-      file, env: process.env, envPrefix: 'CAUSEWAY_AGENT', flags: settingsOf(input), warn,
+      file,
+      env: process.env,
+      envPrefix: 'CAUSEWAY_AGENT',
+      flags: settingsOf(input),
+      warn,
     });
     const data = config.data === undefined ? {} : { data: beside(file, config.data) };
     return { ...config, keys: beside(file, config.keys), ...data };

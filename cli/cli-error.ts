@@ -2,20 +2,72 @@ import { codedError, type CodeDetail, type CodedError, type CodeEntry } from '..
 
 /** What can go wrong in the command itself. `docs/errors.md` repeats it, and a test keeps the two equal. */
 export const cliCodes = {
-  'usage': { status: 400, retryable: false, text: 'the command line is not right', fix: 'add `--help` to see what the command takes' },
-  'not-in-this-version': { status: 501, retryable: false, text: 'this version does not have that yet', fix: 'leave the option out, or take a newer version' },
+  'usage': {
+    status: 400,
+    retryable: false,
+    text: 'the command line is not right',
+    fix: 'add `--help` to see what the command takes',
+  },
+  'not-in-this-version': {
+    status: 501,
+    retryable: false,
+    text: 'this version does not have that yet',
+    fix: 'leave the option out, or take a newer version',
+  },
   'client-config-missing': {
-    status: 400, retryable: false, text: 'no client.yaml was found',
+    status: 400,
+    retryable: false,
+    text: 'no client.yaml was found',
     fix: 'give `--config client.yaml`, set CAUSEWAY_CONFIG, or start `causeway dev` in this folder',
   },
-  'file-exists': { status: 409, retryable: false, text: 'the file is there already, and is never overwritten', fix: 'choose another folder' },
-  'file-failed': { status: 400, retryable: false, text: 'the file cannot be used', fix: 'check the path and its permissions' },
-  'address-in-use': { status: 500, retryable: false, text: 'another process listens on the port', fix: 'choose another port, or end that process' },
-  'already-running': { status: 409, retryable: false, text: '`causeway dev` already runs in this folder', fix: 'end it, or choose another folder with `--dir`' },
-  'process-failed': { status: 500, retryable: false, text: 'a process that was started ended at once', fix: 'read its log, named in the message' },
-  'start-timeout': { status: 504, retryable: true, text: 'the fleet did not come up in time', fix: 'read the logs in the folder' },
-  'connection-limit': { status: 429, retryable: true, text: 'too many local connections wait for the edge', fix: 'try again when the edge is back' },
-  'http-status': { status: 502, retryable: false, text: 'the service answered with a failure', fix: 'look at its answer: run without `-f`' },
+  'file-exists': {
+    status: 409,
+    retryable: false,
+    text: 'the file is there already, and is never overwritten',
+    fix: 'choose another folder',
+  },
+  'file-failed': {
+    status: 400,
+    retryable: false,
+    text: 'the file cannot be used',
+    fix: 'check the path and its permissions',
+  },
+  'address-in-use': {
+    status: 500,
+    retryable: false,
+    text: 'another process listens on the port',
+    fix: 'choose another port, or end that process',
+  },
+  'already-running': {
+    status: 409,
+    retryable: false,
+    text: '`causeway dev` already runs in this folder',
+    fix: 'end it, or choose another folder with `--dir`',
+  },
+  'process-failed': {
+    status: 500,
+    retryable: false,
+    text: 'a process that was started ended at once',
+    fix: 'read its log, named in the message',
+  },
+  'start-timeout': {
+    status: 504,
+    retryable: true,
+    text: 'the fleet did not come up in time',
+    fix: 'read the logs in the folder',
+  },
+  'connection-limit': {
+    status: 429,
+    retryable: true,
+    text: 'too many local connections wait for the edge',
+    fix: 'try again when the edge is back',
+  },
+  'http-status': {
+    status: 502,
+    retryable: false,
+    text: 'the service answered with a failure',
+    fix: 'look at its answer: run without `-f`',
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type CliCode = keyof typeof cliCodes;

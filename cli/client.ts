@@ -23,7 +23,10 @@ export async function clientConfig(input: CommandInput): Promise<ClientConfig> {
 /** Opens the replicas' API for one command, and closes it. */
 export async function withApi<T>(input: CommandInput, use: (api: Api) => Promise<T>): Promise<T> {
   const config = await clientConfig(input);
-  const api = new Api(config.replicas.map((replica) => replica.api), await loadKeyStore(config.keys));
+  const api = new Api(
+    config.replicas.map((replica) => replica.api),
+    await loadKeyStore(config.keys),
+  );
   try {
     return await use(api);
   } finally {
@@ -32,7 +35,14 @@ export async function withApi<T>(input: CommandInput, use: (api: Api) => Promise
 }
 
 /** Connects to the fleet by links, for one command, and closes them. */
-export async function withFleet<T>(input: CommandInput, use: (fleet: Fleet) => Promise<T>, onEvent?: ConnectOptions['onEvent']): Promise<T> {
-  await using fleet = await connect({ config: await clientConfig(input), ...(onEvent === undefined ? {} : { onEvent }) });
+export async function withFleet<T>(
+  input: CommandInput,
+  use: (fleet: Fleet) => Promise<T>,
+  onEvent?: ConnectOptions['onEvent'],
+): Promise<T> {
+  await using fleet = await connect({
+    config: await clientConfig(input),
+    ...(onEvent === undefined ? {} : { onEvent }),
+  });
   return await use(fleet);
 }

@@ -76,7 +76,7 @@ export class CommandInput {
  */
 export async function runCommandLine(root: CommandSpec, version: string, args: readonly string[]): Promise<number> {
   const program = new Command(root.name);
-  program.exitOverride().version(version, '-v, --version', 'print the version').helpCommand(false);
+  program.exitOverride().version(version, '-v, --version', 'print the version');
   program.showHelpAfterError('fix: add --help to see what the command takes');
   program.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'causeway: ')) });
   describe(program, root, root.name);
@@ -85,8 +85,7 @@ export async function runCommandLine(root: CommandSpec, version: string, args: r
     return exitCodes.done;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    const asked = error.code === 'commander.helpDisplayed' || error.code === 'commander.version';
-    return asked ? exitCodes.done : exitCodes.usage;
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   }
 }
 
@@ -97,14 +96,24 @@ function describe(command: Command, spec: CommandSpec, path: string): void {
   for (const option of spec.options ?? []) command.addOption(optionOf(option));
   if (spec.notes !== undefined) command.addHelpText('after', `\n${spec.notes}`);
   if (spec.examples !== undefined) {
-    command.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${path.split(' ')[0] ?? ''} ${example}`).join('\n')}`);
+    command.addHelpText(
+      'after',
+      `\nExamples:\n${spec.examples.map((example) => `  ${path.split(' ')[0] ?? ''} ${example}`).join('\n')}`,
+    );
   }
   for (const child of spec.commands ?? []) {
     describe(command.command(child.name, { hidden: child.hidden === true }), child, `${path} ${child.name}`);
   }
   const { run } = spec;
   if (run === undefined) return;
-  command.action(() => run(new CommandInput(command.processedArgs.flat().filter((each) => typeof each === 'string'), command.opts())));
+  command.action(() =>
+    run(
+      new CommandInput(
+        command.processedArgs.flat().filter((each) => typeof each === 'string'),
+        command.opts(),
+      ),
+    ),
+  );
 }
 
 function optionOf(spec: OptionSpec): Option {

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -23,7 +22,11 @@ export const curlCommand: CommandSpec = {
     { flags: '-o, --to FILE', help: 'write the body to a file' },
     { flags: '-f, --fail', help: 'a status of 400 or more is a failure: no body, and an exit code that tells why' },
   ],
-  examples: ['curl edge-1/hello/time', "curl edge-1/hello/count -d '{\"id\":\"a\"}'", 'curl edge-1/hello/bytes/100000000 -o bytes'],
+  examples: [
+    'curl edge-1/hello/time',
+    'curl edge-1/hello/count -d \'{"id":"a"}\'',
+    'curl edge-1/hello/bytes/100000000 -o bytes',
+  ],
   run: curl,
 };
 
@@ -39,28 +42,39 @@ export interface CurlTarget {
 export function parseCurlTarget(text: string): CurlTarget {
   const parts = /^([^/?#]+)\/([^/?#]+)([/?][^#]*)?$/u.exec(text);
   const [, edge = '', service = '', rest = '/'] = parts ?? [];
-  if (!isDnsLabel(edge) || !isDnsLabel(service)) throw cliError('usage', `${JSON.stringify(text)} is not EDGE/SERVICE/PATH`);
+  if (!isDnsLabel(edge) || !isDnsLabel(service))
+    throw cliError('usage', `${JSON.stringify(text)} is not EDGE/SERVICE/PATH`);
   return { edge, service, path: rest.startsWith('/') ? rest : `/${rest}` };
 }
 
 async function curl(input: CommandInput): Promise<void> {
   const { edge, service, path } = parseCurlTarget(input.argument(0));
   const data = input.text('data');
-  const headers = new Headers(data === undefined || data.startsWith('@') ? [] : [['content-type', 'application/x-www-form-urlencoded']]);
+  const headers = new Headers(
+    data === undefined || data.startsWith('@') ? [] : [['content-type', 'application/x-www-form-urlencoded']],
+  );
   for (const line of input.list('header')) setHeader(headers, line);
   const method = (input.text('request') ?? (data === undefined ? 'GET' : 'POST')).toUpperCase();
   await withFleet(input, async (fleet) => {
-    const answer = await fleet.edge(edge).fetch(service, path, { method, headers, ...(data === undefined ? {} : { body: await bodyOf(data) }) });
+    const answer = await fleet
+      .edge(edge)
+      .fetch(service, path, { method, headers, ...(data === undefined ? {} : { body: await bodyOf(data) }) });
     const failed = input.flag('fail') && answer.status >= 400;
     const output = await outputOf(input.text('to'));
     if (input.flag('include')) await writeAll(output, headOf(answer));
     if (failed) {
       await answer.body?.cancel();
-      throw new CodedError('http-status', `${cliCodes['http-status'].text}: ${answer.status} ${answer.statusText}`.trim(), {
-        status: answer.status, fix: cliCodes['http-status'].fix,
-      });
+      throw new CodedError(
+        'http-status',
+        `${cliCodes['http-status'].text}: ${answer.status} ${answer.statusText}`.trim(),
+        {
+          status: answer.status,
+          fix: cliCodes['http-status'].fix,
+        },
+      );
     }
-    for await (const chunk of answer.body ?? []) await writeAll(output, chunk);
+    if (answer.body !== null)
+      for await (const chunk of answer.body as ReadableStream<Uint8Array>) await writeAll(output, chunk);
     if (output !== process.stdout) {
       output.end();
       await finished(output);
@@ -93,7 +107,7 @@ async function bodyOf(data: string): Promise<string | ReadableStream<Uint8Array>
   }
 }
 
-function webStream(readable: Readable | ReturnType<typeof createReadStream>): ReadableStream<Uint8Array> {
+function webStream(readable: Readable): ReadableStream<Uint8Array> {
   return Readable.toWeb(readable) as ReadableStream<Uint8Array>;
 }
 
@@ -107,6 +121,9 @@ async function outputOf(path: string | undefined): Promise<Writable> {
 }
 
 function headOf(answer: Response): Buffer {
-  const lines = [`HTTP/1.1 ${answer.status} ${answer.statusText}`.trimEnd(), ...[...answer.headers].map(([name, value]) => `${name}: ${value}`)];
+  const lines = [
+    `HTTP/1.1 ${answer.status} ${answer.statusText}`.trimEnd(),
+    ...[...answer.headers].map(([name, value]) => `${name}: ${value}`),
+  ];
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`);
 }

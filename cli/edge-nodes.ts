@@ -63,7 +63,11 @@ function read<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = validate(schema, body);
   if ('value' in result) return result.value;
   const [problem] = result.problems;
-  throw new CodedError('answer-malformed', `the replica's answer cannot be read: ${problem?.path.join('.')}: ${problem?.message}`, {
-    fix: 'upgrade the older side: this command, or the replica',
-  });
+  throw new CodedError(
+    'answer-malformed',
+    `the replica's answer cannot be read: ${problem?.path.join('.')}: ${problem?.message}`,
+    {
+      fix: 'upgrade the older side: this command, or the replica',
+    },
+  );
 }

@@ -4,7 +4,15 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { codeOf, formatYaml, isDnsName } from '../base/index.ts';
 import {
-  createFleetAuthority, identityKinds, identityOf, issueFreshLeaf, loadKeyStore, parseAuthority, saveKeyStore, type FleetAuthority, type IdentityKind,
+  createFleetAuthority,
+  identityKinds,
+  identityOf,
+  issueFreshLeaf,
+  loadKeyStore,
+  parseAuthority,
+  saveKeyStore,
+  type FleetAuthority,
+  type IdentityKind,
 } from '../certs/index.ts';
 import { cliError } from './cli-error.ts';
 
@@ -27,9 +35,18 @@ export async function createAuthorityFiles(folder: string, trustDomain: string):
 export async function readAuthorityFiles(folder: string): Promise<FleetAuthority | undefined> {
   if (!(await exists(join(folder, 'root.cert.pem')))) return undefined;
   const read = async (name: string) => {
-    return parseAuthority(await readFile(join(folder, `${name}.cert.pem`), 'utf8'), await readFile(join(folder, `${name}.key.pem`), 'utf8'));
+    return parseAuthority(
+      await readFile(join(folder, `${name}.cert.pem`), 'utf8'),
+      await readFile(join(folder, `${name}.key.pem`), 'utf8'),
+    );
   };
-  const [root, edge, replica, component, operator] = await Promise.all([read('root'), read('edge'), read('replica'), read('component'), read('operator')]);
+  const [root, edge, replica, component, operator] = await Promise.all([
+    read('root'),
+    read('edge'),
+    read('replica'),
+    read('component'),
+    read('operator'),
+  ]);
   return { root, issuers: { edge, replica, component, operator } };
 }
 
@@ -43,7 +60,10 @@ export interface KeyFilesOptions {
 }
 
 /** Makes a key and its certificate, and writes them as a key store. */
-export async function createKeyFiles(authority: FleetAuthority, { folder, name, hosts, validMs }: KeyFilesOptions): Promise<void> {
+export async function createKeyFiles(
+  authority: FleetAuthority,
+  { folder, name, hosts, validMs }: KeyFilesOptions,
+): Promise<void> {
   const identity = identityOf(authority.root.trustDomain, name);
   const issuer = authority.issuers[identity.kind satisfies IdentityKind];
   const leaf = await issueFreshLeaf(issuer, { identity, validMs, ...(hosts === undefined ? {} : { hosts }) });
@@ -94,7 +114,11 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function writePair(folder: string, name: string, { certPem, keyPem }: { readonly certPem: string; readonly keyPem: string }): Promise<void> {
+async function writePair(
+  folder: string,
+  name: string,
+  { certPem, keyPem }: { readonly certPem: string; readonly keyPem: string },
+): Promise<void> {
   await writeNew(join(folder, `${name}.key.pem`), keyPem, 0o600);
   await writeNew(join(folder, `${name}.cert.pem`), certPem);
 }
@@ -103,7 +127,9 @@ async function isUsable({ root, issuers }: FleetAuthority, { folder, name }: Key
   try {
     const { leaf, identity, trust } = await loadKeyStore(folder);
     const expected = identityOf(root.trustDomain, name);
-    const isOurs = JSON.stringify(identity) === JSON.stringify(expected) && leaf.checkIssued(new X509Certificate(issuers[identity.kind].certPem));
+    const isOurs =
+      JSON.stringify(identity) === JSON.stringify(expected) &&
+      leaf.checkIssued(new X509Certificate(issuers[identity.kind].certPem));
     const isTrusting = trust.pem.trim() === new X509Certificate(root.certPem).toString().trim();
     return isOurs && isTrusting && leaf.validToDate.getTime() - Date.now() > RENEW_BEFORE_MS;
   } catch {

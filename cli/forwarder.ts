@@ -38,7 +38,18 @@ const OPEN_WITHIN_MS = 60_000;
 const RETRY_MS = 250;
 const MAX_RETRY_MS = 5000;
 /** Failures of the way to the edge; those of the service behind it are told at once. */
-const PASSING = new Set(['not-opened', 'not-here', 'overloaded', 'other-instance', 'outcome-unknown', 'stream-lost', 'gone', 'endpoint-closed', 'draining', 'link-lost']);
+const PASSING = new Set([
+  'not-opened',
+  'not-here',
+  'overloaded',
+  'other-instance',
+  'outcome-unknown',
+  'stream-lost',
+  'gone',
+  'endpoint-closed',
+  'draining',
+  'link-lost',
+]);
 /** An opened stream that waits this long for its answer is worth a word. */
 const SLOW_MS = 500;
 
@@ -53,7 +64,10 @@ export class Forwarder {
   constructor(options: ForwarderOptions) {
     this.#options = options;
     // Nothing is read from a local connection before the edge has taken it, so nothing is lost by trying again.
-    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => void this.#serve(socket));
+    this.#server = createServer(
+      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true },
+      (socket) => void this.#serve(socket),
+    );
   }
 
   /** Local connections that are open. */

@@ -11,8 +11,12 @@ export const gatewayCommand: CommandSpec = {
       name: 'run',
       summary: 'run a replica until SIGTERM, which drains it',
       options: roleOptions,
-      notes: 'Each key can also be set by the environment: CAUSEWAY_GATEWAY_LINK_PORT is link.port. The log is on stdout, one JSON object a line.',
-      examples: ['gateway run --config gateway.yaml', 'gateway run --config gateway.yaml --set link.port=9001 --set log=debug'],
+      notes:
+        'Each key can also be set by the environment: CAUSEWAY_GATEWAY_LINK_PORT is link.port. The log is on stdout, one JSON object a line.',
+      examples: [
+        'gateway run --config gateway.yaml',
+        'gateway run --config gateway.yaml --set link.port=9001 --set log=debug',
+      ],
       run,
     },
   ],
@@ -25,9 +29,17 @@ async function run(input: CommandInput): Promise<void> {
   const read = async () => {
     const warn = (message: string): void => void process.stderr.write(`causeway: ${message}\n`);
     const config = await loadConfig(gatewayConfigSchema, {
-      file, env: process.env, envPrefix: 'CAUSEWAY_GATEWAY', flags: settingsOf(input), warn,
+      file,
+      env: process.env,
+      envPrefix: 'CAUSEWAY_GATEWAY',
+      flags: settingsOf(input),
+      warn,
     });
-    return { ...config, keys: beside(file, config.keys), store: { ...config.store, path: beside(file, config.store.path) } };
+    return {
+      ...config,
+      keys: beside(file, config.keys),
+      store: { ...config.store, path: beside(file, config.store.path) },
+    };
   };
   const config = await read();
   const log = roleLog('gateway', config.log);

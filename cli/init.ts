@@ -11,12 +11,20 @@ export const initCommand: CommandSpec = {
   arguments: ['<DIR>'],
   options: [
     { flags: '--edge NAME', help: 'an edge to make keys for (default: edge-1)', many: true },
-    { flags: '--host HOST', help: 'a name or address that the replica is dialed by (default: those of this machine)', many: true },
+    {
+      flags: '--host HOST',
+      help: 'a name or address that the replica is dialed by (default: those of this machine)',
+      many: true,
+    },
     { flags: '--trust-domain NAME', help: 'the name of the fleet, in every certificate', default: 'causeway.local' },
     { flags: '--site NAME', help: "the replica's site", default: 'site-a' },
     { flags: '--replica NAME', help: "the replica's name", default: 'r0' },
     { flags: '--operator NAME', help: "the operator's name", default: 'admin' },
-    { flags: '--port PORT', help: 'the API; links are on the port above, the public listener on the next', default: '8440' },
+    {
+      flags: '--port PORT',
+      help: 'the API; links are on the port above, the public listener on the next',
+      default: '8440',
+    },
     { flags: '--days N', help: 'how long the certificates are valid', default: '365' },
   ],
   notes: 'What is there is never overwritten. Keep DIR/ca offline where you can: who has it can name anyone.',
@@ -33,7 +41,8 @@ async function init(input: CommandInput): Promise<void> {
   const validMs = (input.integer('days', 1, 1825) ?? 365) * DAY_MS;
   const trustDomain = input.text('trustDomain') ?? '';
   const wrong = [...edges, site, replica, operator].find((name) => !isDnsLabel(name));
-  if (wrong !== undefined) throw cliError('usage', `${JSON.stringify(wrong)} is no name: 1 to 63 of a-z 0-9 -, no dash at either end`);
+  if (wrong !== undefined)
+    throw cliError('usage', `${JSON.stringify(wrong)} is no name: 1 to 63 of a-z 0-9 -, no dash at either end`);
   if (!isDnsName(trustDomain)) throw cliError('usage', `${JSON.stringify(trustDomain)} is no trust domain`);
   const [host = ''] = hosts.filter((name) => name !== 'localhost' && name !== '127.0.0.1').concat(hosts);
 
@@ -53,16 +62,22 @@ async function init(input: CommandInput): Promise<void> {
   await createKeyFiles(authority, { folder: files.operator, name: `operator/${operator}`, validMs });
   await writeNew(
     files.gateway,
-    yamlFile(['A replica of the gateway: causeway gateway run --config gateway.yaml', 'Relative paths are taken from where this file is.'], {
-      site,
-      name: replica,
-      keys: 'replica',
-      api: { host: '0.0.0.0', port },
-      link: { host: '0.0.0.0', port: port + 1 },
-      public: { host: '0.0.0.0', port: port + 2 },
-      advertise: [address(host, port + 1)],
-      store: { path: 'store.db' },
-    }),
+    yamlFile(
+      [
+        'A replica of the gateway: causeway gateway run --config gateway.yaml',
+        'Relative paths are taken from where this file is.',
+      ],
+      {
+        site,
+        name: replica,
+        keys: 'replica',
+        api: { host: '0.0.0.0', port },
+        link: { host: '0.0.0.0', port: port + 1 },
+        public: { host: '0.0.0.0', port: port + 2 },
+        advertise: [address(host, port + 1)],
+        store: { path: 'store.db' },
+      },
+    ),
   );
   await writeNew(
     files.client,

@@ -12,7 +12,9 @@ export interface KubeconfigOptions {
 
 /** A kubeconfig with the contexts `fleet`, `all`, and one an edge; the operator's key stands in it, so write it for the owner only. */
 export async function kubeconfig({ server, keys, edges }: KubeconfigOptions): Promise<string> {
-  const [ca, cert, key] = await Promise.all(['ca.pem', 'cert.pem', 'key.pem'].map(async (name) => (await readFile(join(keys, name))).toString('base64')));
+  const [ca, cert, key] = await Promise.all(
+    ['ca.pem', 'cert.pem', 'key.pem'].map(async (name) => (await readFile(join(keys, name))).toString('base64')),
+  );
   const places: readonly (readonly [name: string, path: string])[] = [
     ['fleet', ''],
     ['all', '/fleet/kube'],
@@ -22,7 +24,10 @@ export async function kubeconfig({ server, keys, edges }: KubeconfigOptions): Pr
     'apiVersion': 'v1',
     'kind': 'Config',
     'current-context': 'fleet',
-    'clusters': places.map(([name, path]) => ({ name, cluster: { 'server': `${server}${path}`, 'certificate-authority-data': ca } })),
+    'clusters': places.map(([name, path]) => ({
+      name,
+      cluster: { 'server': `${server}${path}`, 'certificate-authority-data': ca },
+    })),
     'users': [{ name: 'operator', user: { 'client-certificate-data': cert, 'client-key-data': key } }],
     'contexts': places.map(([name]) => ({ name, context: { cluster: name, user: 'operator' } })),
   });

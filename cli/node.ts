@@ -8,7 +8,13 @@ export const nodeCommand: CommandSpec = {
   name: 'node',
   summary: 'list edges, and say who may register',
   commands: [
-    { name: 'ls', summary: 'list the edges', options: [clientOption, outputOption], examples: ['node ls', 'node ls --output json'], run: list },
+    {
+      name: 'ls',
+      summary: 'list the edges',
+      options: [clientOption, outputOption],
+      examples: ['node ls', 'node ls --output json'],
+      run: list,
+    },
     {
       name: 'show',
       summary: 'show an edge with its links and services',
@@ -59,7 +65,8 @@ function admit(input: CommandInput, admission: 'Allowed' | 'Denied'): Promise<vo
   return withApi(input, async (api) => {
     const nodes: ShownNode[] = [];
     for (const name of input.arguments) nodes.push(await admitNode(api, name, admission));
-    const text = (): string => nodes.map(({ metadata, spec }) => `${metadata.name} ${spec.admission.toLowerCase()}\n`).join('');
+    const text = (): string =>
+      nodes.map(({ metadata, spec }) => `${metadata.name} ${spec.admission.toLowerCase()}\n`).join('');
     show(input, { value: nodes.length === 1 ? nodes[0] : nodes, names: namesOf(nodes), text });
   });
 }
@@ -78,7 +85,10 @@ function showNodes(input: CommandInput, nodes: readonly ShownNode[]): void {
   show(input, {
     value: { apiVersion: 'causeway.io/v1', kind: 'EdgeNodeList', items: nodes },
     names: namesOf(nodes),
-    text: () => (nodes.length === 0 ? 'No edges yet. `causeway node allow EDGE` lets one register.\n' : table(head, nodes.map(row))),
+    text: () =>
+      nodes.length === 0
+        ? 'No edges yet. `causeway node allow EDGE` lets one register.\n'
+        : table(head, nodes.map(row)),
   });
 }
 
@@ -107,7 +117,12 @@ function details({ metadata, spec, status }: ShownNode): string {
   ];
   if (status.reason != null) lines.push(['Reason', status.reason]);
   const links = status.links.map((link) => [
-    link.id, link.replica, link.active ? 'active' : 'ready', rtt(link.rttMs), ago(link.since ?? undefined), link.remote ?? '-',
+    link.id,
+    link.replica,
+    link.active ? 'active' : 'ready',
+    rtt(link.rttMs),
+    ago(link.since ?? undefined),
+    link.remote ?? '-',
   ]);
   const services = status.services.map(({ name, kind }) => [name, kind]);
   return [

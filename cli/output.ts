@@ -21,22 +21,21 @@ export interface Shown {
 }
 
 export function show(input: CommandInput, { value, names, text }: Shown): void {
-  switch (input.text('output')) {
-    case 'json':
-      return print(`${JSON.stringify(value, undefined, 2)}\n`);
-    case 'yaml':
-      return print(formatYaml(value));
-    case 'name':
-      return print(names.map((name) => `${name}\n`).join(''));
-    default:
-      return print(text());
-  }
+  const format = input.text('output');
+  if (format === 'json') print(`${JSON.stringify(value, undefined, 2)}\n`);
+  else if (format === 'yaml') print(formatYaml(value));
+  else if (format === 'name') print(names.map((name) => `${name}\n`).join(''));
+  else print(text());
 }
 
 /** Columns as wide as their widest cell. The head is bold on a terminal, unless `NO_COLOR` is set. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => (row[column] ?? '').length)));
-  const line = (cells: readonly string[]): string => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd();
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
   return [strong(line(head)), ...rows.map(line)].map((text) => `${text}\n`).join('');
 }
 

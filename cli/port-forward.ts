@@ -35,7 +35,10 @@ async function portForward(input: CommandInput): Promise<void> {
     async (fleet) => {
       shown.fleet = fleet;
       const waiting = new Set<object>();
-      const forwarders = specs.map((spec) => new Forwarder({ edge: fleet.edge(edge), spec, address, waiting, onEvent: (event) => shown.forward(event) }));
+      const forwarders = specs.map(
+        (spec) =>
+          new Forwarder({ edge: fleet.edge(edge), spec, address, waiting, onEvent: (event) => shown.forward(event) }),
+      );
       shown.waiting = waiting;
       try {
         for (const forwarder of forwarders) await forwarder.listen();
@@ -68,7 +71,10 @@ class PlainEvents {
         break;
       case 'closed':
         this.#open.delete(`${event.port} ${event.connection}`);
-        this.#trouble = event.message === undefined || event.code === 'canceled' || event.code === 'ABORT_ERR' ? '' : `; last: ${event.message}`;
+        this.#trouble =
+          event.message === undefined || event.code === 'canceled' || event.code === 'ABORT_ERR'
+            ? ''
+            : `; last: ${event.message}`;
         break;
       case 'waiting':
         break;
@@ -113,7 +119,8 @@ class JsonEvents {
 
   link(event: LinkEvent): void {
     const { kind, target } = event;
-    const reason = kind === 'closed' || kind === 'failed' ? { code: event.reason.code, message: event.reason.message } : {};
+    const reason =
+      kind === 'closed' || kind === 'failed' ? { code: event.reason.code, message: event.reason.message } : {};
     print(`${JSON.stringify({ event: `link-${kind}`, target, ...reason })}\n`);
   }
 

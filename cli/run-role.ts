@@ -6,7 +6,11 @@ import type { CommandInput, OptionSpec } from './command-line.ts';
 /** What every role takes. */
 export const roleOptions: readonly OptionSpec[] = [
   { flags: '-c, --config FILE', help: 'its YAML file' },
-  { flags: '--set KEY=VALUE', help: 'a key of the configuration, over the file and the environment: link.port=9001', many: true },
+  {
+    flags: '--set KEY=VALUE',
+    help: 'a key of the configuration, over the file and the environment: link.port=9001',
+    many: true,
+  },
 ];
 
 export interface Role {
@@ -57,7 +61,8 @@ export function settingsOf(input: CommandInput): Readonly<Record<string, unknown
   for (const text of input.list('set')) {
     const equals = text.indexOf('=');
     const path = text.slice(0, Math.max(0, equals)).split('.');
-    if (path.some((key) => !/^\w+$/u.test(key) || key === '__proto__')) throw cliError('usage', `--set takes KEY=VALUE, not ${JSON.stringify(text)}`);
+    if (path.some((key) => !/^\w+$/u.test(key) || key === '__proto__'))
+      throw cliError('usage', `--set takes KEY=VALUE, not ${JSON.stringify(text)}`);
     const parsed = parseYaml(text.slice(equals + 1));
     const value = 'problems' in parsed ? text.slice(equals + 1) : parsed.value;
     let at = settings;

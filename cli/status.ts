@@ -34,7 +34,7 @@ async function status(input: CommandInput): Promise<void> {
     config.replicas.map(async ({ api: url }) => {
       const api = new Api([url], keys);
       try {
-        return await look(url, api);
+        return await askReplica(url, api);
       } finally {
         await api.close();
       }
@@ -51,30 +51,34 @@ async function status(input: CommandInput): Promise<void> {
     known: all.length,
     allowed: all.filter(({ spec }) => spec.admission === 'Allowed').length,
     online: all.filter((node) => node.status.online).length,
-    offline: all.filter((node) => !node.status.online && node.spec.admission === 'Allowed').map(({ metadata }) => metadata.name),
+    offline: all
+      .filter((node) => !node.status.online && node.spec.admission === 'Allowed')
+      .map(({ metadata }) => metadata.name),
   };
   show(input, {
     value: { replicas, edges },
     names: replicas.map(({ name, api }) => name ?? api),
-    text: () => text(replicas, edges),
+    text: () => glance(replicas, edges),
   });
   if (replicas.every(({ state }) => state === 'unreachable')) {
-    throw new CodedError('link-refused', 'no replica answers', { fix: 'look whether they run, and at the addresses in client.yaml' });
+    throw new CodedError('link-refused', 'no replica answers', {
+      fix: 'look whether they run, and at the addresses in client.yaml',
+    });
   }
 }
 
-async function look(url: string, api: Api): Promise<ReplicaStatus> {
+async function askReplica(url: string, api: Api): Promise<ReplicaStatus> {
   try {
     const ready = await api.request('GET', '/readyz');
     const version = await api.json('GET', '/version');
     const metrics = (await api.request('GET', '/metrics')).body.toString('utf8');
-    const name = text_(version, 'replica');
-    const site = text_(version, 'site');
+    const name = field(version, 'replica');
+    const site = field(version, 'site');
     return {
       api: url,
       state: ready.status === 200 ? 'ready' : 'draining',
       name: site === '' ? name : `${site}/${name}`,
-      version: text_(version, 'causeway'),
+      version: field(version, 'causeway'),
       streams: metric(metrics, 'causeway_switch_streams'),
       links: metric(metrics, 'causeway_links'),
       nodes: await listNodes(api),
@@ -84,20 +88,32 @@ async function look(url: string, api: Api): Promise<ReplicaStatus> {
   }
 }
 
-function text(replicas: readonly ReplicaStatus[], edges: { known: number; allowed: number; online: number; offline: readonly string[] }): string {
+function glance(
+  replicas: readonly ReplicaStatus[],
+  edges: { known: number; allowed: number; online: number; offline: readonly string[] },
+): string {
   const rows = replicas.map(({ name, api, state, version, links, streams, error }) => [
-    name ?? '-', api, state, version ?? '-', String(links ?? '-'), String(streams ?? '-'), error ?? '',
+    name ?? '-',
+    api,
+    state,
+    version ?? '-',
+    String(links ?? '-'),
+    String(streams ?? '-'),
+    error ?? '',
   ]);
-  const offline = edges.offline.length === 0 ? '' : `\nOffline: ${edges.offline.slice(0, 20).join(', ')}${edges.offline.length > 20 ? ' ...' : ''}`;
+  const offline =
+    edges.offline.length === 0
+      ? ''
+      : `\nOffline: ${edges.offline.slice(0, 20).join(', ')}${edges.offline.length > 20 ? ' ...' : ''}`;
   return `${table(['REPLICA', 'API', 'STATE', 'VERSION', 'LINKS', 'STREAMS', ''], rows)}
 Edges: ${edges.online} of ${edges.allowed} allowed are online, ${edges.known} known${offline}\n`;
 }
 
-function text_(value: unknown, key: string): string {
+function field(value: unknown, key: string): string {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return '';
   return String((value as Readonly<Record<string, unknown>>)[key]);
 }
 
-function metric(text: string, name: string): number {
-  return Number(new RegExp(`^${name} (\\S+)$`, 'mu').exec(text)?.[1] ?? 0);
+function metric(metrics: string, name: string): number {
+  return Number(new RegExp(`^${name} (\\S+)$`, 'mu').exec(metrics)?.[1] ?? 0);
 }

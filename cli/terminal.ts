@@ -13,7 +13,9 @@ export function quietOutput(): void {
 
 /** Resolves when everything written so far has left: a pipe takes 64 KiB at a time, and an exit would cut off the rest. */
 export async function flushOutput(): Promise<void> {
-  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))));
+  await Promise.all(
+    [process.stdout, process.stderr].map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))),
+  );
 }
 
 export function print(text: string): void {

@@ -22,8 +22,20 @@ const CREDIT_BYTES = 2 * OFFSET_BYTES;
 const OPEN_FIXED_BYTES = 42;
 /** A WebSocket header of a message this long ends with so many bytes that are its own. */
 const WEBSOCKET_TAIL_BYTES = 4;
+/** The fields of a target in their order, and the characters that each may have. */
+const TARGET_FIELDS = [
+  ['edge', 253],
+  ['service', 63],
+  ['kind', 32],
+  ['verb', 64],
+  ['path', 32_768],
+  ['principal', 512],
+] as const;
+const MAX_TARGET_BYTES = 0xffff;
+export const MAX_INSTANCE_LENGTH = 64;
 const HIGH = 2 ** 32;
 const MAX_HIGH = 2 ** 21;
+const NOTHING = Buffer.alloc(0);
 
 /** The bytes of a frame; one that exceeds a frame's size is laid out as fragments with the MORE flag. */
 export function encodeFrame(frame: Frame, maxFrameBytes: number): Buffer {
@@ -65,7 +77,7 @@ export function encodeFrame(frame: Frame, maxFrameBytes: number): Buffer {
       return fragmented(
         frame.type,
         frame.channel,
-        json({ code: frame.code, message: frame.message, instance: frame.instance, retryAfterMs: frame.retryAfterMs }),
+        json({ code: frame.code, message: frame.message, instance: frame.instance, retryAfterMs: Math.ceil(frame.retryAfterMs) }),
         maxFrameBytes,
       );
     case FrameType.RESET: {
@@ -109,7 +121,8 @@ export class FrameDecoder {
   readonly #limits: TunnelLimits;
   #headType = 0;
   #headChannel = 0;
-  #headParts: Buffer[] = [];
+  /** The fragments of a head so far, copied: each could hold a whole message otherwise. */
+  #head = NOTHING;
   #headBytes = 0;
   /** Memory before the frame at hand that nothing refers to: a PAD, and the end of the WebSocket's header before it. */
   #spare = 0;
@@ -151,7 +164,7 @@ export class FrameDecoder {
     start: number,
     end: number,
   ): Frame | undefined {
-    if (this.#headParts.length > 0 && (type !== this.#headType || channel !== this.#headChannel)) {
+    if (this.#headBytes > 0 && (type !== this.#headType || channel !== this.#headChannel)) {
       throw malformed('another frame inside a fragmented head');
     }
     switch (type) {
@@ -242,38 +255,38 @@ export class FrameDecoder {
   /** Fragments of a head follow each other without another frame between them. */
   #assemble(type: number, flags: number, channel: number, part: Buffer, maxBytes: number): Buffer | undefined {
     const more = (flags & Flag.MORE) !== 0;
-    if (!more && this.#headParts.length === 0) return part;
+    if (!more && this.#headBytes === 0) return part;
     if (more && part.length === 0) throw malformed('an empty fragment');
-    this.#headBytes += part.length;
-    if (this.#headBytes > maxBytes) {
+    const headBytes = this.#headBytes + part.length;
+    if (headBytes > maxBytes) {
       throw tunnelError('head-too-long', { detail: `more than ${maxBytes} bytes` });
     }
     this.#headType = type;
     this.#headChannel = channel;
-    this.#headParts.push(part);
+    if (headBytes > this.#head.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(maxBytes, 2 * headBytes));
+      this.#head.copy(grown, 0, 0, this.#headBytes);
+      this.#head = grown;
+    }
+    part.copy(this.#head, this.#headBytes);
+    this.#headBytes = headBytes;
     if (more) return undefined;
-    const body = Buffer.concat(this.#headParts);
-    this.#headParts = [];
+    const body = this.#head.subarray(0, headBytes);
+    this.#head = NOTHING;
     this.#headBytes = 0;
     return body;
   }
 }
 
-/** The bytes that an OPEN or RESUME occupies, before it is cut into fragments. */
-export function openBytes(target: StreamTarget, instance: string, head: Buffer): number {
-  return OPEN_FIXED_BYTES + Buffer.byteLength(targetText(target, instance)) + head.length;
+/** Whether a reader takes an OPEN or RESUME of this content: any longer, and it would close the link instead. */
+export function openFits(target: StreamTarget, instance: string, head: Buffer, { maxHeadBytes }: TunnelLimits): boolean {
+  for (const [name, maxLength] of TARGET_FIELDS) if (target[name].length > maxLength) return false;
+  const targetBytes = Buffer.byteLength(targetText(target, instance));
+  return targetBytes <= MAX_TARGET_BYTES && OPEN_FIXED_BYTES + targetBytes + head.length <= maxHeadBytes;
 }
 
 function targetText(target: StreamTarget, instance: string): string {
-  return JSON.stringify([
-    target.edge,
-    target.service,
-    target.kind,
-    target.verb,
-    target.path,
-    target.principal,
-    instance,
-  ]);
+  return JSON.stringify([...TARGET_FIELDS.map(([name]) => target[name]), instance]);
 }
 
 function openBody(frame: OpenFrame): Buffer {
@@ -297,8 +310,9 @@ function parseOpen(type: OpenFrame['type'], channel: number, body: Buffer): Open
   if (targetEnd > body.length) throw malformed('an OPEN shorter than its target');
   const fields = parseJson(body.subarray(OPEN_FIXED_BYTES, targetEnd));
   if (!Array.isArray(fields)) throw malformed("an OPEN's target is not a list");
-  const field = (index: number, name: string, maxLength: number): string => {
-    const value: unknown = fields[index];
+  let index = 0;
+  const field = (name: string, maxLength: number): string => {
+    const value: unknown = fields[index++];
     if (typeof value !== 'string' || value.length > maxLength) throw malformed(`an OPEN's ${name}`);
     return value;
   };
@@ -315,14 +329,14 @@ function parseOpen(type: OpenFrame['type'], channel: number, body: Buffer): Open
     received: readOffset(body, 24),
     limit: readOffset(body, 32),
     target: {
-      edge: field(0, 'edge', 253),
-      service: field(1, 'service', 63),
-      kind: field(2, 'kind', 32),
-      verb: field(3, 'verb', 64),
-      path: field(4, 'path', 32_768),
-      principal: field(5, 'principal', 512),
+      edge: field(...TARGET_FIELDS[0]),
+      service: field(...TARGET_FIELDS[1]),
+      kind: field(...TARGET_FIELDS[2]),
+      verb: field(...TARGET_FIELDS[3]),
+      path: field(...TARGET_FIELDS[4]),
+      principal: field(...TARGET_FIELDS[5]),
     },
-    instance: field(6, 'instance', 64),
+    instance: field('instance', MAX_INSTANCE_LENGTH),
     head: body.subarray(targetEnd),
   };
 }

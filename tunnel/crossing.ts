@@ -1,4 +1,5 @@
 import type { Clock, CodedError } from '../base/index.ts';
+import { openFits } from './codec.ts';
 import {
   FrameType,
   type FinFrame,
@@ -85,12 +86,17 @@ export class Crossing implements LegOwner {
   /** Passes the OPEN or RESUME on, with the principal that was authenticated and the credit that this hop can bear. */
   connect(slot: LegSlot, principal: string, streamClass: StreamClass): void {
     if (this.#over) return;
+    const target = { ...this.open.target, principal };
+    if (!openFits(target, this.open.instance, this.open.head, this.limits)) {
+      this.refuse(tunnelError('head-too-long'));
+      return;
+    }
     const acceptor = new Leg(this, slot, 0, streamClass);
     this.#acceptor = acceptor;
     this.#opener.beginOut(this.open.received);
     const limit = acceptor.clamp(this.open.limit, this.open.received);
     acceptor.begin(this.open.received, this.open.limit, limit);
-    acceptor.sendOpen({ ...this.open, class: streamClass, limit, target: { ...this.open.target, principal } });
+    acceptor.sendOpen({ ...this.open, class: streamClass, limit, target });
     // It has gone on, and is not to be kept as long as the stream lives.
     this.#open = { ...this.open, head: NO_HEAD };
     this.#passHeld();

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock, CodedError, Timer } from '../base/index.ts';
 import { AcceptorCore, refusal, type AcceptorHost } from './acceptor-core.ts';
+import { MAX_INSTANCE_LENGTH, openFits } from './codec.ts';
 import { FrameType, StreamClass, type OpenFrame, type StreamFrame, type StreamTarget } from './frame.ts';
 import { defaultLimits, type TunnelLimits } from './limits.ts';
 import { OpenerCore, type OpenerHost } from './opener-core.ts';
@@ -28,6 +29,7 @@ export interface OpenOptions {
 }
 
 const NO_HEAD = Buffer.alloc(0);
+const LONGEST_INSTANCE = ' '.repeat(MAX_INSTANCE_LENGTH);
 const SWEEP_MS = 100;
 const SLOW_SWEEP_MS = 1000;
 const MAX_INSTANCES = 16_384;
@@ -111,6 +113,7 @@ export class Endpoint implements OpenerHost, AcceptorHost {
     const core = new OpenerCore(this, this.#newId(), target, streamClass, head);
     this.#openers.add(core);
     if (this.#closed !== undefined) core.abort(this.#closed);
+    else if (!openFits(target, LONGEST_INSTANCE, head, this.limits)) core.abort(tunnelError('head-too-long'));
     else this.seek(core);
     return core;
   }

@@ -11,7 +11,8 @@ const HIGH_WATER_BYTES = 16 * 1024;
 
 /**
  * A stream as Node knows it: everything that pipes into a socket pipes into this. It continues over the loss of links;
- * `end()` closes one direction, `destroy(error)` resets both and tells the other end the error's code.
+ * `end()` closes one direction, `destroy(error)` resets both and tells the other end the error's code; destroyed without an
+ * error after both directions have ended it resets nothing. A buffer that was written is the stream's: it may be sent again.
  *
  * Events beside a Duplex's own: `open` when the other end took it. It is destroyed with a `CodedError` of
  * `tunnel-error.ts` when it fails; `close` comes when both ends know that both directions are complete.
@@ -51,6 +52,8 @@ export class Stream extends Duplex implements StreamUser {
 
   /** Turns the stream down: the opener is told that nothing was executed, and why. */
   refuse(error: CodedError): void {
+    // Who turns a stream down need not be told that it failed.
+    this.#over = true;
     if (this.#core instanceof AcceptorCore) this.#core.refuse(error);
     this.destroy();
   }
@@ -71,6 +74,7 @@ export class Stream extends Duplex implements StreamUser {
   }
 
   onClosed(error: CodedError | undefined): void {
+    if (this.#over) return;
     this.#over = true;
     if (error !== undefined) {
       this.destroy(error);
@@ -104,7 +108,8 @@ export class Stream extends Duplex implements StreamUser {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     if (!this.#over) {
       this.#over = true;
-      this.#core.abort(abortReason(error));
+      // Both directions have ended here: what is not acknowledged yet still goes its way, as a closed socket's bytes do.
+      if (error !== null || !this.#ended || !this.writableFinished) this.#core.abort(abortReason(error));
     }
     const pending = this.#pendingWrite;
     this.#pendingWrite = undefined;

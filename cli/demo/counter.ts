@@ -10,7 +10,8 @@ export class Counter {
   /** How often the id has come now; undefined when it is no id, or there are too many. */
   add(id: string): number | undefined {
     const before = this.#counts.get(id);
-    if (id === '' || id.length > MAX_ID_CHARACTERS || (before === undefined && this.#counts.size >= MAX_IDS)) return undefined;
+    if (id === '' || id.length > MAX_ID_CHARACTERS || (before === undefined && this.#counts.size >= MAX_IDS))
+      return undefined;
     this.#counts.set(id, (before ?? 0) + 1);
     this.#total++;
     return (before ?? 0) + 1;

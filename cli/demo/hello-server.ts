@@ -51,7 +51,7 @@ export function createHelloServer(edge: string): Server {
 /** N bytes that repeat 0 to 255, so that a reader can tell whether one is missing. */
 async function sendBytes(response: ServerResponse, length: number): Promise<void> {
   response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': length });
-  for (let sent = 0; sent < length && !response.destroyed; ) {
+  for (let sent = 0; sent < length && !response.destroyed;) {
     const block = length - sent < BLOCK.length ? BLOCK.subarray(0, length - sent) : BLOCK;
     sent += block.length;
     // A reader that goes away ends the wait too.

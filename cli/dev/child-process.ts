@@ -50,7 +50,10 @@ export class Child {
     const output = openSync(log, 'a');
     // A process group of its own: Ctrl-C reaches the parent only, which ends all in order. The channel tells it
     // when the parent is gone, however that came about.
-    const child = spawn(process.execPath, [...process.execArgv, entryPoint(), ...args()], { stdio: ['ignore', output, output, 'ipc'], detached: true });
+    const child = spawn(process.execPath, [...process.execArgv, entryPoint(), ...args()], {
+      stdio: ['ignore', output, output, 'ipc'],
+      detached: true,
+    });
     closeSync(output);
     this.#process = child;
     onChange();

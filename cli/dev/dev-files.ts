@@ -1,6 +1,13 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createAuthorityFiles, DAY_MS, ensureKeyFiles, readAuthorityFiles, writeReplacing, yamlFile } from '../fleet-files.ts';
+import {
+  createAuthorityFiles,
+  DAY_MS,
+  ensureKeyFiles,
+  readAuthorityFiles,
+  writeReplacing,
+  yamlFile,
+} from '../fleet-files.ts';
 import { kubeconfig } from '../kubeconfig.ts';
 import { apiUrl, linkAddress, type DevPlan, type EdgePlan, type ReplicaPlan } from './dev-plan.ts';
 
@@ -15,22 +22,42 @@ export async function writeDevFiles(plan: DevPlan): Promise<void> {
   await ensureKeyFiles(authority, { folder: files.operator, name: 'operator/admin', validMs: VALID_MS });
   for (const replica of replicas) {
     const keys = join(replica.folder, 'keys');
-    await ensureKeyFiles(authority, { folder: keys, name: `replica/${replica.site}/${replica.name}`, hosts: ['localhost', '127.0.0.1'], validMs: VALID_MS });
+    await ensureKeyFiles(authority, {
+      folder: keys,
+      name: `replica/${replica.site}/${replica.name}`,
+      hosts: ['localhost', '127.0.0.1'],
+      validMs: VALID_MS,
+    });
     await writeReplacing(gatewayFile(replica), yamlFile([WRITTEN], gatewayConfig(plan, replica)));
   }
   for (const edge of edges) {
-    await ensureKeyFiles(authority, { folder: join(edge.folder, 'keys'), name: `edge/${edge.name}`, validMs: VALID_MS });
+    await ensureKeyFiles(authority, {
+      folder: join(edge.folder, 'keys'),
+      name: `edge/${edge.name}`,
+      validMs: VALID_MS,
+    });
   }
-  const client = { replicas: replicas.map((replica) => ({ api: apiUrl(replica), link: linkAddress(replica) })), keys: 'operator' };
+  const client = {
+    replicas: replicas.map((replica) => ({ api: apiUrl(replica), link: linkAddress(replica) })),
+    keys: 'operator',
+  };
   await writeReplacing(files.client, yamlFile([WRITTEN], client));
   const [first] = replicas;
   const server = first === undefined ? '' : apiUrl(first);
-  await writeReplacing(files.kubeconfig, await kubeconfig({ server, keys: files.operator, edges: edges.map(({ name }) => name) }), 0o600);
+  await writeReplacing(
+    files.kubeconfig,
+    await kubeconfig({ server, keys: files.operator, edges: edges.map(({ name }) => name) }),
+    0o600,
+  );
   await chmod(files.kubeconfig, 0o600);
 }
 
 /** Writes what an edge's agent reads, once it is known where its demo services listen. */
-export async function writeAgentFile(plan: DevPlan, edge: EdgePlan, ports: { readonly hello: number; readonly echo: number }): Promise<void> {
+export async function writeAgentFile(
+  plan: DevPlan,
+  edge: EdgePlan,
+  ports: { readonly hello: number; readonly echo: number },
+): Promise<void> {
   const config = {
     gateways: plan.replicas.map(linkAddress),
     keys: 'keys',

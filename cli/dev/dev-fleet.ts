@@ -39,7 +39,11 @@ export class DevFleet {
     await requireFreePorts(plan.replicas.flatMap(({ ports }) => [ports.api, ports.link, ports.public]));
     await writeDevFiles(plan);
     this.#writeState();
-    await Promise.all(plan.replicas.map((replica) => this.#child(this.#replicas, replica.name, () => ['gateway', 'run', '--config', gatewayFile(replica)]).start()));
+    await Promise.all(
+      plan.replicas.map((replica) =>
+        this.#child(this.#replicas, replica.name, () => ['gateway', 'run', '--config', gatewayFile(replica)]).start(),
+      ),
+    );
 
     const api = new Api(plan.replicas.map(apiUrl), await loadKeyStore(plan.files.operator));
     try {
@@ -73,7 +77,15 @@ export class DevFleet {
   async #startEdge(edge: EdgePlan): Promise<void> {
     // Started again, the demo services listen where the agent's configuration says.
     let ports = { hello: 0, echo: 0 };
-    const args = (): string[] => ['demo-services', '--edge', edge.name, '--hello', String(ports.hello), '--echo', String(ports.echo)];
+    const args = (): string[] => [
+      'demo-services',
+      '--edge',
+      edge.name,
+      '--hello',
+      String(ports.hello),
+      '--echo',
+      String(ports.echo),
+    ];
     const started = validate(demoPorts, await this.#child(this.#demos, `${edge.name}-services`, args).start());
     if (!('value' in started)) throw cliError('process-failed', `${edge.name}-services`);
     ports = started.value.ports;
@@ -84,10 +96,13 @@ export class DevFleet {
   async #untilOnline(api: Api, wanted: readonly string[]): Promise<void> {
     const deadline = performance.now() + READY_WITHIN_MS;
     while (!this.#stopping) {
-      const online = new Set((await listNodes(api)).filter(({ status }) => status.online).map(({ metadata }) => metadata.name));
+      const online = new Set(
+        (await listNodes(api)).filter(({ status }) => status.online).map(({ metadata }) => metadata.name),
+      );
       const missing = wanted.filter((edge) => !online.has(edge));
       if (missing.length === 0) return;
-      if (performance.now() > deadline) throw cliError('start-timeout', `${missing.join(', ')} did not register; see ${this.#plan.files.logs}`);
+      if (performance.now() > deadline)
+        throw cliError('start-timeout', `${missing.join(', ')} did not register; see ${this.#plan.files.logs}`);
       await delay(LOOK_EVERY_MS);
     }
   }

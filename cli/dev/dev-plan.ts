@@ -47,7 +47,10 @@ const MAX_EDGES = 1000;
  * Reads the options. All are checked, also those that this version does not have yet: `not-in-this-version`.
  * Port 0 stands for ports that are free; `ports` finds them.
  */
-export async function planDev(input: CommandInput, ports: (count: number) => Promise<readonly number[]>): Promise<DevPlan> {
+export async function planDev(
+  input: CommandInput,
+  ports: (count: number) => Promise<readonly number[]>,
+): Promise<DevPlan> {
   const sites = input.integer('sites', 1, MAX_SITES) ?? 1;
   const perSite = input.integer('replicas', 1, MAX_REPLICAS) ?? 1;
   const edges = input.integer('edges', 0, MAX_EDGES) ?? 2;
@@ -55,7 +58,8 @@ export async function planDev(input: CommandInput, ports: (count: number) => Pro
   const apiPort = input.integer('apiPort', 0, 65_535 - PORT_STEP * total) ?? 8440;
   if (sites > 1) throw cliError('not-in-this-version', `--sites ${sites}: only 1`);
   if (perSite > 1) throw cliError('not-in-this-version', `--replicas ${perSite}: only 1`);
-  if (input.text('store') === 'etcd' || input.text('etcd') !== undefined) throw cliError('not-in-this-version', '--store etcd: only embedded');
+  if (input.text('store') === 'etcd' || input.text('etcd') !== undefined)
+    throw cliError('not-in-this-version', '--store etcd: only embedded');
   if (input.text('driver') === 'qemu') throw cliError('not-in-this-version', '--driver qemu: only none');
 
   const folder = resolve(input.text('dir') ?? '.causeway-dev');
@@ -70,7 +74,10 @@ export async function planDev(input: CommandInput, ports: (count: number) => Pro
   return {
     folder,
     replicas,
-    edges: Array.from({ length: edges }, (_, index) => ({ name: `edge-${index + 1}`, folder: join(folder, 'edges', `edge-${index + 1}`) })),
+    edges: Array.from({ length: edges }, (_, index) => ({
+      name: `edge-${index + 1}`,
+      folder: join(folder, 'edges', `edge-${index + 1}`),
+    })),
     restart: input.text('restart') === 'never' ? 'never' : 'always',
     files: {
       ca: join(folder, 'ca'),

@@ -20,13 +20,20 @@ export function writeState({ files, replicas, edges }: DevPlan, children: Childr
     api: replicas.map(apiUrl),
     kubeconfig: files.kubeconfig,
     client: files.client,
-    tls: { ca: join(files.operator, 'ca.pem'), cert: join(files.operator, 'cert.pem'), key: join(files.operator, 'key.pem') },
+    tls: {
+      ca: join(files.operator, 'ca.pem'),
+      cert: join(files.operator, 'cert.pem'),
+      key: join(files.operator, 'key.pem'),
+    },
     edges: edges.map(({ name }) => name),
     pids: { replicas: pidsOf(children.replicas), edges: pidsOf(children.edges), etcd: {} },
     replicas: Object.fromEntries(
       replicas.map((replica) => {
         const { name, site, ports } = replica;
-        return [name, { site, api: apiUrl(replica), link: linkAddress(replica), public: `https://127.0.0.1:${ports.public}` }];
+        return [
+          name,
+          { site, api: apiUrl(replica), link: linkAddress(replica), public: `https://127.0.0.1:${ports.public}` },
+        ];
       }),
     ),
   };
@@ -34,13 +41,13 @@ export function writeState({ files, replicas, edges }: DevPlan, children: Childr
   renameSync(`${files.state}.new`, files.state);
 }
 
-/** Takes the folder for this process. Throws `already-running`. The lock of a process that is gone does not count. */
-export function lock(file: string): Disposable {
+/** Takes the folder for this process; returns what gives it back. Throws `already-running`. The lock of a process that is gone does not count. */
+export function lock(file: string): () => void {
   mkdirSync(dirname(file), { recursive: true });
   for (;;) {
     try {
       writeFileSync(file, String(process.pid), { flag: 'wx' });
-      return { [Symbol.dispose]: () => rmSync(file, { force: true }) };
+      return () => rmSync(file, { force: true });
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw cliError('file-failed', file, error);
       const pid = Number(readIfThere(file));
