@@ -11,8 +11,10 @@ export interface Clock {
   now(): number;
   /** Runs `run` once, not before `delayMs` from now. Does not keep the process alive. */
   after(delayMs: number, run: () => void): Timer;
-  /** Runs `run` after the code that is running now, before any timer or I/O: work asked for many times in one turn is done once. */
+  /** Runs `run` after the code that is running now, before any timer or I/O. */
   defer(run: () => void): void;
+  /** Runs `run` once the I/O that is at hand has been taken in: what many sockets ask for in one turn is done once. */
+  afterInput(run: () => void): void;
 }
 
 /** The process's own clock. */
@@ -24,4 +26,5 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(timeout) };
   },
   defer: queueMicrotask,
+  afterInput: (run) => void setImmediate(run),
 };

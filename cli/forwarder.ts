@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { CodedError, codeOf, messageOf } from '../base/index.ts';
 import type { Edge } from '../sdk/index.ts';
-import { splice } from '../tunnel/index.ts';
+import { splice } from '../sdk/index.ts';
 import { cliError } from './cli-error.ts';
 import type { ForwardSpec } from './forward-spec.ts';
 

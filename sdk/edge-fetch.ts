@@ -1,4 +1,4 @@
-import { codeOf } from '../base/index.ts';
+import { codeOf, messageOf } from '../base/index.ts';
 import {
   encodeRequestHead,
   RecordReader,
@@ -19,6 +19,8 @@ export interface FetchOptions extends Pick<RequestInit, 'method' | 'headers' | '
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Failures of a path, after which a safe request is sent again. */
 const REPEATABLE = new Set(['outcome-unknown', 'stream-lost', 'gone', 'endpoint-closed', 'not-opened', 'draining']);
+/** Ends of a stream that was taken, before its answer came: nobody knows what was done. */
+const LEAVES_UNKNOWN = new Set(['stream-lost', 'gone', 'endpoint-closed']);
 const MAX_TRIES = 5;
 const NULL_BODY_STATUS = new Set([101, 204, 205, 304]);
 
@@ -30,7 +32,9 @@ export async function fetchThrough(endpoint: Endpoint, edge: string, service: st
       return await once(endpoint, request, { edge, service, path });
     } catch (error) {
       const repeatable = SAFE_METHODS.has(request.method) && REPEATABLE.has(codeOf(error)) && attempt < MAX_TRIES;
-      if (!repeatable || request.signal.aborted) throw error;
+      if (repeatable && !request.signal.aborted) continue;
+      if (LEAVES_UNKNOWN.has(codeOf(error))) throw tunnelError('outcome-unknown', { detail: messageOf(error), cause: error });
+      throw error;
     }
   }
 }

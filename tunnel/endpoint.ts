@@ -7,6 +7,7 @@ import { defaultLimits, type TunnelLimits } from './limits.ts';
 import { OpenerCore, type OpenerHost } from './opener-core.ts';
 import { PortSlot } from './port-slot.ts';
 import type { Port, PortUser } from './port.ts';
+import { randomId } from './random-id.ts';
 import { Tombstones } from './tombstones.ts';
 import { tunnelError } from './tunnel-error.ts';
 import { WindowPool } from './window.ts';
@@ -62,7 +63,7 @@ export class Endpoint implements OpenerHost, AcceptorHost {
     this.limits = options.limits ?? defaultLimits;
     this.pool = options.pool ?? new WindowPool(this.limits);
     this.instance = options.instance ?? randomBytes(8).toString('hex');
-    this.#newId = options.newId ?? (() => randomBytes(16).toString('hex'));
+    this.#newId = options.newId ?? randomId;
     this.#onStream = options.onStream;
     this.#tombstones = new Tombstones(this.limits);
   }

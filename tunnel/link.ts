@@ -78,6 +78,20 @@ export class Link implements Port {
   #ackedBytes = 0;
   #ackElicited = false;
   #flushing = false;
+  /** Something went out in this turn already: what comes now waits for the turn's end, and goes out together. */
+  #flushed = false;
+  readonly #onFlush = (): void => {
+    this.#flushing = false;
+    if (this.closed) return;
+    if (!this.#flushed) {
+      this.#flushed = true;
+      this.#clock.afterInput(this.#onTurnEnd);
+    }
+    this.#flush();
+  };
+  readonly #onTurnEnd = (): void => {
+    this.#flushed = false;
+  };
   #lazy: Timer | undefined;
   #parts: Buffer[] = [];
   #partBytes = 0;
@@ -238,10 +252,9 @@ export class Link implements Port {
   #schedule(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    this.#clock.defer(() => {
-      this.#flushing = false;
-      if (!this.closed) this.#flush();
-    });
+    // The first to ask in a turn is served at once, since it may be the only one.
+    if (this.#flushed) this.#clock.afterInput(this.#onFlush);
+    else this.#clock.defer(this.#onFlush);
   }
 
   /** What nobody waits for goes out together, a little later, or with the next message. */

@@ -199,8 +199,7 @@ export class OpenerCore extends StreamCore {
   #advance(event: OpenerEvent): void {
     this.#route = stepOpener(this.#route, event, this.#host.clock.now(), this.limits);
     if (this.#route.phase === 'failed') {
-      const { code, message } = this.#route;
-      this.finish(tunnelError(code, { detail: message }));
+      this.finish(this.#route.error);
     } else if (this.retryAt !== undefined) {
       this.#host.seek(this);
     }

@@ -1,5 +1,6 @@
+import type { CodedError } from '../base/index.ts';
 import type { TunnelLimits } from './limits.ts';
-import { isTunnelCode, tunnelCodes, type TunnelCode } from './tunnel-error.ts';
+import { isTunnelCode, tunnelCodes, tunnelError, tunnelErrorFromWire, type TunnelCode } from './tunnel-error.ts';
 
 /**
  * How the opener of a stream finds and keeps a path (docs/protocol.md, section 6). Pure: events in, the next state out.
@@ -19,7 +20,7 @@ export type OpenerPath =
   | (Common & { readonly phase: 'waiting'; readonly since: number; readonly retryAt: number })
   | (Common & { readonly phase: 'offered'; readonly since: number; readonly offeredAt: number; readonly namesInstance: boolean })
   | (Common & { readonly phase: 'attached' })
-  | (Common & { readonly phase: 'failed'; readonly code: TunnelCode; readonly message: string });
+  | (Common & { readonly phase: 'failed'; readonly error: CodedError });
 
 interface Common {
   /** Rises with each OPEN or RESUME. */
@@ -94,33 +95,34 @@ function refused(
     return now >= deadlineOf(path, limits) ? expired(waiting) : waiting;
   };
   const retryMs = Math.max(RETRY_MS, event.retryAfterMs);
+  const said = tunnelErrorFromWire(code, event.message, event.retryAfterMs === 0 ? undefined : event.retryAfterMs);
   if (path.accepted) {
-    if (event.byEndpoint) return failed(path, code === 'other-instance' ? 'gone' : code, event.message);
-    return tunnelCodes[code].retryable ? again(retryMs) : failed(path, code, event.message);
+    if (event.byEndpoint) return failed(path, code === 'other-instance' ? tunnelError('gone') : said);
+    return tunnelCodes[code].retryable ? again(retryMs) : failed(path, said);
   }
   if (code === 'other-instance') {
     // The instance that an earlier OPEN may have reached is no more, and took its knowledge with it.
-    if (path.doubt) return failed(path, 'outcome-unknown', 'the agent restarted meanwhile');
-    if (path.instanceChanges >= MAX_INSTANCE_CHANGES) return failed(path, 'not-opened', 'the edge keeps restarting');
+    if (path.doubt) return failed(path, tunnelError('outcome-unknown', { detail: 'the agent restarted meanwhile' }));
+    if (path.instanceChanges >= MAX_INSTANCE_CHANGES) return failed(path, tunnelError('not-opened', { detail: 'the edge keeps restarting' }));
     const waiting = again(0);
     return waiting.phase === 'waiting' ? { ...waiting, instanceChanges: path.instanceChanges + 1 } : waiting;
   }
   // The acceptor's own word covers every earlier attempt, a switch's word only this one.
-  if (event.byEndpoint) return failed(path, code === 'gone' ? 'outcome-unknown' : code, event.message);
+  if (event.byEndpoint) return failed(path, code === 'gone' ? tunnelError('outcome-unknown') : said);
   if (path.doubt) {
-    return tunnelCodes[code].retryable ? again(retryMs) : failed(path, 'outcome-unknown', event.message);
+    return tunnelCodes[code].retryable ? again(retryMs) : failed(path, tunnelError('outcome-unknown', { detail: event.message }));
   }
   if (code === 'not-here' || code === 'link-lost' || code === 'moved') return again(retryMs);
-  return failed(path, code, event.message);
+  return failed(path, said);
 }
 
 function expired(path: OpenerPath): OpenerPath {
-  if (path.accepted) return failed(path, 'stream-lost', '');
-  return path.doubt ? failed(path, 'outcome-unknown', '') : failed(path, 'not-opened', '');
+  if (path.accepted) return failed(path, tunnelError('stream-lost'));
+  return failed(path, tunnelError(path.doubt ? 'outcome-unknown' : 'not-opened'));
 }
 
-function failed(path: OpenerPath, code: TunnelCode, message: string): OpenerPath {
-  return { ...common(path), phase: 'failed', code, message };
+function failed(path: OpenerPath, error: CodedError): OpenerPath {
+  return { ...common(path), phase: 'failed', error };
 }
 
 function common({ attempt, accepted, doubt, instanceChanges }: OpenerPath): Common {

@@ -4,7 +4,7 @@ import { type HttpResponseHead, type RawHeaders, RecordReader, RecordWriter, tun
 import type { RecordSink } from '../../tunnel/http-record.ts';
 import type { KindStream } from '../../tunnel/kind-stream.ts';
 import type { Traffic } from '../../tunnel/splice.ts';
-import { abortResponse, codedFailure, sendFailure } from './failure.ts';
+import { abortResponse, codedFailure, sendFailure, unanswered } from './failure.ts';
 import { forwardedResponse, headersByName } from './forwarded-head.ts';
 
 /** How an exchange ended, for metrics and audit. */
@@ -196,11 +196,12 @@ export class Exchange implements RecordSink {
     if (this.#done || this.#switched) return;
     this.#reader.stop();
     this.#last = undefined;
-    const error =
+    const failure =
       cause instanceof TypeError
         ? tunnelError('record-malformed', { detail: cause.message, cause })
         : codedFailure(cause);
     const began = this.#response.headersSent;
+    const error = began ? failure : unanswered(failure);
     this.#finish(error.code, began ? this.#response.statusCode : error.status);
     if (began) abortResponse(this.#response);
     else sendFailure(this.#response, error);

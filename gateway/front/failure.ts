@@ -2,10 +2,19 @@ import { STATUS_CODES, ServerResponse, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { statusOf } from '../../api/index.ts';
 import { CodedError } from '../../base/index.ts';
+import { tunnelError } from '../../tunnel/index.ts';
 
 /** Any thrown value as a coded error: what has no code of ours is a fault of ours. */
 export function codedFailure(error: unknown): CodedError {
   return error instanceof CodedError ? error : new CodedError('internal', 'an internal error', { cause: error });
+}
+
+/** Ends of a stream that was taken: the other end is gone, and with it the knowledge of what it did. */
+const leavesUnknown = new Set(['gone', 'endpoint-closed', 'stream-lost']);
+
+/** What the caller is told of a request that got no answer: how the stream ended matters less than what that means for it. */
+export function unanswered(error: CodedError): CodedError {
+  return leavesUnknown.has(error.code) ? tunnelError('outcome-unknown', { detail: error.message, cause: error }) : error;
 }
 
 /**

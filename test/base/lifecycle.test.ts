@@ -12,6 +12,7 @@ function handClock(): Clock & { fire(): void } {
       return { cancel: () => timers.delete(run) };
     },
     defer: queueMicrotask,
+    afterInput: queueMicrotask,
     fire: () => timers.forEach((run) => run()),
   };
 }

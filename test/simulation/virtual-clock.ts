@@ -45,6 +45,10 @@ export class VirtualClock implements Clock {
     this.#deferred.push(run);
   }
 
+  afterInput(run: () => void): void {
+    this.defer(run);
+  }
+
   /** Runs what was deferred, and what that defers. */
   settle(): void {
     while (this.#deferred.length > 0) {
@@ -120,6 +124,7 @@ export class Process implements Clock {
   alive = true;
   readonly #clock: VirtualClock;
   readonly #offsetMs: number;
+  #turns = 0;
 
   constructor(name: string, clock: VirtualClock, offsetMs: number) {
     this.name = name;
@@ -135,6 +140,12 @@ export class Process implements Clock {
     return this.#clock.after(delayMs, () => {
       if (this.alive) run();
     });
+  }
+
+  /** Now and then other input of the same moment comes first. */
+  afterInput(run: () => void): void {
+    if (++this.#turns % 4 === 0) this.after(0, run);
+    else this.defer(run);
   }
 
   defer(run: () => void): void {

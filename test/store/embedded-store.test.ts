@@ -129,6 +129,7 @@ t.test('a lease lasts as long as it is kept alive, by the clock that was passed 
       return { cancel: () => timers.delete(run) };
     },
     defer: queueMicrotask,
+    afterInput: queueMicrotask,
   };
   const advance = (ms: number): void => {
     now += ms;

@@ -45,12 +45,12 @@ const vectors: readonly (readonly [name: string, frame: Frame, hex: string])[] =
   [
     'OPEN',
     open,
-    `10 00 0053 00000001  000102030405060708090a0b0c0d0e0f 00000001 02 000000 0000000000000000 0000000000040000 0025 ${hex('["e","s","tcp","connect","","p","i"]')} ${hex('HEAD')}`,
+    `10 00 0052 00000001  000102030405060708090a0b0c0d0e0f 00000001 02 000000 0000000000000000 0000000000040000 0024 ${hex('["e","s","tcp","connect","","p","i"]')} ${hex('HEAD')}`,
   ],
   [
     'RESUME',
     { ...open, type: FrameType.RESUME, attempt: 2, received: 3, class: StreamClass.INTERACTIVE, head: Buffer.alloc(0) },
-    `17 00 004f 00000001  000102030405060708090a0b0c0d0e0f 00000002 01 000000 0000000000000003 0000000000040000 0025 ${hex('["e","s","tcp","connect","","p","i"]')}`,
+    `17 00 004e 00000001  000102030405060708090a0b0c0d0e0f 00000002 01 000000 0000000000000003 0000000000040000 0024 ${hex('["e","s","tcp","connect","","p","i"]')}`,
   ],
 ];
 

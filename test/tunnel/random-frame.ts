@@ -7,7 +7,7 @@ export function randomFrame(random: Random): Frame {
   const offset = (): number => random.pick(0, random.int(0, 70_000), Number.MAX_SAFE_INTEGER, random.int(0, 0xffff_ffff) * 1000);
   switch (random.int(0, 9)) {
     case 0:
-      return { type: FrameType.DATA, channel, offset: offset(), blocked: random.chance(0.5), payload: bytes(random, random.int(1, 300)) };
+      return { type: FrameType.DATA, channel, offset: offset(), blocked: random.chance(0.5), payload: bytes(random, random.int(1, 290)) };
     case 1:
       return { type: FrameType.FIN, channel, offset: offset() };
     case 2:

@@ -1,0 +1,151 @@
+import { createFleetFiles, edgeNames, FleetAccess, type FleetFiles, type Ports } from '../support/fleet-access.ts';
+import type { WeakLinkOptions } from '../support/weak-link.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { Child } from './child.ts';
+import type { Commands } from './role.ts';
+import type { AgentRole } from './roles/agent.ts';
+import type { ClientRole } from './roles/client.ts';
+import type { OriginPorts, OriginRole } from './roles/origin.ts';
+import type { ReplicaRole } from './roles/replica.ts';
+import { WeakLinkChild } from './weak-link-child.ts';
+
+export interface EnduranceOptions {
+  /** Default 1. */
+  readonly edges?: number;
+  /** How the network of each of an agent's links behaves; without it there is none between. */
+  readonly weak?: Omit<WeakLinkOptions, 'target' | 'port'>;
+  /** Origins of each edge, by their names; each serves all of `roles/origin.ts`, a service `NAME-KIND` each. Default `main`. */
+  readonly origins?: readonly string[];
+}
+
+export interface EdgeParts {
+  readonly agent: Child<AgentRole>;
+  readonly origins: Readonly<Record<string, Child<OriginRole>>>;
+  /** One for each link of the agent. */
+  readonly weak: readonly WeakLinkChild[];
+}
+
+/** A fleet in which everything is a process of its own, with an agent's links over bad networks where that is asked for. */
+export class EnduranceFleet extends FleetAccess {
+  readonly edges = new Map<string, EdgeParts>();
+  readonly #children: Child[] = [];
+  readonly #weakLinks: WeakLinkChild[] = [];
+  #replica: Child<ReplicaRole> | undefined;
+  #ports: Ports = { link: 0, api: 0, public: 0 };
+
+  static async start(options: EnduranceOptions = {}): Promise<EnduranceFleet> {
+    const edges = edgeNames(options.edges ?? 1);
+    const fleet = new EnduranceFleet(await createFleetFiles(edges));
+    try {
+      await fleet.#startReplica();
+      for (const edge of edges) await fleet.#startEdge(edge, options);
+      for (const edge of edges) await fleet.online(edge);
+    } catch (error) {
+      await fleet.stop();
+      throw error;
+    }
+    return fleet;
+  }
+
+  private constructor(files: FleetFiles) {
+    super(files.certificates, files.folder, files.operator);
+  }
+
+  get ports(): Ports {
+    return this.#ports;
+  }
+
+  get replica(): Child<ReplicaRole> {
+    return found(this.#replica);
+  }
+
+  edge(name = 'edge-1'): EdgeParts {
+    return found(this.edges.get(name));
+  }
+
+  origin(name = 'main'): Child<OriginRole> {
+    return found(this.edge().origins[name]);
+  }
+
+  /** What ended though nobody asked it to. */
+  get crashes(): readonly string[] {
+    return this.#children.flatMap(({ crash }) => crash ?? []);
+  }
+
+  /** A process that calls edges: SDK and plain HTTPS. */
+  async startClient(name: string): Promise<Child<ClientRole>> {
+    return (await this.#start<ClientRole, object>(name, 'client', { config: this.clientConfig }))[0];
+  }
+
+  /** The network that the active link of an edge's agent goes over, and the others. */
+  async weakLinks(edge = 'edge-1'): Promise<{ readonly active: WeakLinkChild; readonly standby: readonly WeakLinkChild[] }> {
+    const { agent, weak } = this.edge(edge);
+    return await waitFor('all links of the agent', async () => {
+      const links = await agent.ask('links');
+      const activeTarget = links.find(({ active }) => active)?.target;
+      const active = weak.find(({ target }) => target === activeTarget);
+      const isWhole = links.length === weak.length && active !== undefined;
+      return isWhole ? { active, standby: weak.filter((each) => each !== active) } : undefined;
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.closeClients();
+    await Promise.all(this.#children.map((child) => child.stop()));
+    await Promise.all(this.#weakLinks.map((weak) => weak.stop()));
+    this.removeFolder();
+  }
+
+  protected get clientLinkPort(): number {
+    return this.#ports.link;
+  }
+
+  async #startReplica(): Promise<void> {
+    const anywhere = { host: '127.0.0.1', port: 0 };
+    const options = {
+      site: 'site-a',
+      name: 'r0',
+      keys: this.keyFolder('replica/site-a/r0'),
+      link: anywhere,
+      api: anywhere,
+      public: anywhere,
+      store: { path: `${this.folder}/store.db` },
+      log: 'warn',
+    };
+    [this.#replica, this.#ports] = await this.#start<ReplicaRole, Ports>('replica', 'replica', options);
+  }
+
+  async #startEdge(edge: string, { weak, origins = ['main'] }: EnduranceOptions): Promise<void> {
+    const started: Record<string, Child<OriginRole>> = {};
+    const services: object[] = [];
+    for (const name of origins) {
+      const [origin, ports] = await this.#start<OriginRole, OriginPorts>(`${edge} ${name}`, 'origin', {});
+      started[name] = origin;
+      services.push({ name: `${name}-web`, kind: 'http', url: `http://127.0.0.1:${ports.web}` });
+      for (const [kind, port] of Object.entries(ports)) {
+        if (kind !== 'web') services.push({ name: `${name}-${kind}`, kind: 'tcp', address: `127.0.0.1:${port}` });
+      }
+    }
+    const networks: WeakLinkChild[] = [];
+    for (let link = 0; weak !== undefined && link < 2; link++) {
+      networks.push(await WeakLinkChild.start({ ...weak, target: { port: this.#ports.link } }));
+    }
+    this.#weakLinks.push(...networks);
+    const gateways = weak === undefined ? [`127.0.0.1:${this.#ports.link}`] : networks.map(({ target }) => target);
+    const options = { gateways, keys: this.keyFolder(`edge/${edge}`), services, log: 'error' };
+    await this.allow(edge);
+    const [agent] = await this.#start<AgentRole, object>(`${edge} agent`, 'agent', options);
+    this.edges.set(edge, { agent, origins: started, weak: networks });
+  }
+
+  async #start<C extends Commands, S>(name: string, role: string, options: object): Promise<[Child<C>, S]> {
+    const [child, started] = await Child.start<C, S>(name, new URL(`roles/${role}.ts`, import.meta.url), options);
+    this.#children.push(child as unknown as Child);
+    return [child, started];
+  }
+}
+
+function found<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('it does not run');
+  return value;
+}

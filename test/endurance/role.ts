@@ -1,0 +1,46 @@
+/** What a process of a scenario does when it is asked: each command takes one value and answers with one. */
+export type Commands = Readonly<Record<string, (input: never) => unknown>>;
+
+export interface Ask {
+  readonly ask: number;
+  readonly command: string;
+  readonly input: unknown;
+}
+
+export type Answer =
+  | { readonly started: unknown }
+  | { readonly ask: number; readonly value: unknown }
+  | { readonly ask: number; readonly failed: string };
+
+/** The options that `Child.start` gave. */
+export function roleOptions<T>(): T {
+  return JSON.parse(process.argv[2] ?? '{}') as T;
+}
+
+/** Says that this process has started, and what of, and obeys until its parent goes. */
+export function serveRole(started: unknown, commands: Commands): void {
+  process.once('disconnect', () => process.exit(0));
+  process.on('message', ({ ask, command, input }: Ask) => {
+    const run = commands[command];
+    Promise.try(async () => {
+      if (run === undefined) throw new Error(`no command ${command}`);
+      return await run(input as never);
+    }).then(
+      (value) => say({ ask, value }),
+      (error: unknown) => say({ ask, failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    );
+  });
+  say({ started });
+}
+
+/** Frees what is free to be freed, so that what is measured afterwards is what is held. */
+export async function settle(): Promise<void> {
+  for (let round = 0; round < 3; round++) {
+    globalThis.gc?.();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function say(answer: Answer): void {
+  if (process.connected) process.send?.(answer);
+}
