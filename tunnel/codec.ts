@@ -20,8 +20,6 @@ const OFFSET_BYTES = 8;
 const CREDIT_BYTES = 2 * OFFSET_BYTES;
 /** id 16 · attempt u32 · class u8 · reserved 3 · received u64 · limit u64 · target length u16 */
 const OPEN_FIXED_BYTES = 42;
-/** A WebSocket header of a message this long ends with so many bytes that are its own. */
-const WEBSOCKET_TAIL_BYTES = 4;
 /** The fields of a target in their order, and the characters that each may have. */
 const TARGET_FIELDS = [
   ['edge', 253],
@@ -102,10 +100,10 @@ export function writeDataHeader(buffer: Buffer, at: number, { channel, offset, b
   writeOffset(buffer, at + FRAME_HEADER_BYTES, offset);
 }
 
-/** Lays a PAD frame of this length, header included, out in `buffer` at 0: it fills a write up to one TLS record (section 2). */
-export function writePad(buffer: Buffer, bytes: number): void {
-  writeHeader(buffer, 0, FrameType.PAD, 0, bytes - FRAME_HEADER_BYTES, 0);
-  buffer.fill(0, FRAME_HEADER_BYTES, bytes);
+/** Lays a PAD frame of this length, header included, out in `buffer` at `at`: it fills a write up to one TLS record (section 2). */
+export function writePad(buffer: Buffer, at: number, bytes: number): void {
+  writeHeader(buffer, at, FrameType.PAD, 0, bytes - FRAME_HEADER_BYTES, 0);
+  buffer.fill(0, at + FRAME_HEADER_BYTES, at + bytes);
 }
 
 /** Gives an encoded frame another channel number, in place: what a switch does to a DATA frame that it passes on. */
@@ -124,11 +122,14 @@ export class FrameDecoder {
   /** The fragments of a head so far, copied: each could hold a whole message otherwise. */
   #head = NOTHING;
   #headBytes = 0;
-  /** Memory before the frame at hand that nothing refers to: a PAD, and the end of the WebSocket's header before it. */
+  readonly #wireHeaderBytes: number;
+  /** Memory before the frame at hand that nothing refers to: a PAD, and the wire's header before it. */
   #spare = 0;
 
-  constructor(limits: TunnelLimits) {
+  /** `wireHeaderBytes`: what the wire has put before each message, in the same memory. Default 0. */
+  constructor(limits: TunnelLimits, wireHeaderBytes = 0) {
     this.#limits = limits;
+    this.#wireHeaderBytes = wireHeaderBytes;
   }
 
   /**
@@ -246,7 +247,7 @@ export class FrameDecoder {
         return body === undefined ? undefined : { type, channel: 0, body: parseBody(body) };
       }
       default:
-        if (type === FrameType.PAD && at === 0) this.#spare = end + Math.min(WEBSOCKET_TAIL_BYTES, message.byteOffset);
+        if (type === FrameType.PAD && at === 0) this.#spare = end + Math.min(this.#wireHeaderBytes, message.byteOffset);
         if (type >= FIRST_SKIPPABLE_TYPE) return undefined;
         throw tunnelError('frame-unknown', { detail: `type 0x${type.toString(16).padStart(2, '0')}` });
     }

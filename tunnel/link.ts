@@ -111,7 +111,7 @@ export class Link implements Port {
     const now = this.#clock.now();
     this.#openedAt = now;
     this.#heardAt = now;
-    this.#decoder = new FrameDecoder(this.#limits);
+    this.#decoder = new FrameDecoder(this.#limits, this.#wire.peerHeaderBytes);
     this.#scheduler = new Scheduler(this.#clock);
     this.#inflight = new InflightBudget(this.#limits);
     this.#liveness = new Liveness(this.#limits, now);
@@ -334,30 +334,34 @@ export class Link implements Port {
   #putFull(frame: DataFrame): void {
     this.#sendMessage();
     const { payload, raw, spare = 0 } = frame;
-    const pad = this.#wire.headerBytes === 0 ? 0 : this.#messageBytes - DATA_HEADER_BYTES - payload.length;
-    if (raw !== undefined && spare >= pad) {
+    const { headerBytes } = this.#wire;
+    const pad = headerBytes === 0 ? 0 : this.#messageBytes - DATA_HEADER_BYTES - payload.length;
+    const before = headerBytes + pad;
+    if (raw !== undefined && spare >= before) {
       rechannel(raw, frame.channel);
-      const message = Buffer.from(raw.buffer, raw.byteOffset - pad, pad + raw.length);
-      if (pad > 0) writePad(message, pad);
+      const message = Buffer.from(raw.buffer, raw.byteOffset - before, before + raw.length);
+      if (pad > 0) writePad(message, headerBytes, pad);
       this.#sendWhole(message);
     } else {
-      const head = Buffer.allocUnsafe(pad + DATA_HEADER_BYTES);
-      if (pad > 0) writePad(head, pad);
-      writeDataHeader(head, pad, frame);
+      const head = Buffer.allocUnsafe(before + DATA_HEADER_BYTES);
+      if (pad > 0) writePad(head, headerBytes, pad);
+      writeDataHeader(head, before, frame);
       this.#sendWhole(head, payload);
     }
   }
 
   #sendMessage(): void {
-    const [first] = this.#parts;
-    if (first === undefined) return;
-    this.#sendWhole(this.#parts.length === 1 ? first : Buffer.concat(this.#parts, this.#partBytes));
+    if (this.#partBytes === 0) return;
+    const message = Buffer.allocUnsafe(this.#wire.headerBytes + this.#partBytes);
+    let at = this.#wire.headerBytes;
+    for (const part of this.#parts) at += part.copy(message, at);
     this.#parts = [];
     this.#partBytes = 0;
+    this.#sendWhole(message);
   }
 
   #sendWhole(message: Buffer, rest?: Buffer): void {
-    const bytes = message.length + (rest?.length ?? 0);
+    const bytes = message.length - this.#wire.headerBytes + (rest?.length ?? 0);
     this.#sentBytes += bytes;
     this.#inflight.sent(bytes, this.#clock.now());
     this.#wire.send(message, rest);

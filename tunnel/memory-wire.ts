@@ -5,6 +5,7 @@ import { nobody, type Wire, type WireUser } from './wire.ts';
 export class MemoryWire implements Wire {
   readonly remote = 'memory';
   readonly headerBytes = 0;
+  readonly peerHeaderBytes = 0;
   readonly full = false;
   user: WireUser = nobody;
   /** Swallows what this end sends: the other end hears nothing, and nobody is told. */

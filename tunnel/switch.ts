@@ -83,7 +83,7 @@ export class Switch implements CrossingHost {
 
   queued(_crossing: Crossing, bytes: number): void {
     this.#queuedBytes += bytes;
-    if (this.#queuedBytes > this.limits.switchQueueBytes) this.#shed();
+    if (bytes > 0 && this.#queuedBytes > this.limits.switchQueueBytes) this.#shed();
   }
 
   freed(crossing: Crossing): void {

@@ -4,9 +4,14 @@ export interface Wire {
   readonly remote: string;
   /** Bytes that the wire puts before each message: 0 where there are no records to fill. */
   readonly headerBytes: number;
+  /** The same for what comes from the other end. */
+  readonly peerHeaderBytes: number;
   /** So much waits to go out that more would only wait here: go on at `onDrain`. */
   readonly full: boolean;
-  /** Hands a message over, in one or two pieces; the buffers are not to be changed from now on. */
+  /**
+   * Hands a message over, in one or two pieces; the first begins with `headerBytes` of room, which the wire fills. The buffers
+   * are the wire's from now on.
+   */
   send(message: Buffer, rest?: Buffer): void;
   /** Closes after what was sent has gone out. */
   close(reason: string): void;

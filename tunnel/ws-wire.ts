@@ -28,6 +28,7 @@ class WsWire implements Wire {
   readonly remote: string;
   user: WireUser = nobody;
   readonly headerBytes: number;
+  readonly peerHeaderBytes: number;
   readonly #socket: WebSocket;
   readonly #connection: Duplex;
 
@@ -39,6 +40,7 @@ class WsWire implements Wire {
     this.#connection = connection;
     this.remote = remote;
     this.headerBytes = headerBytes;
+    this.peerHeaderBytes = headerBytes === CLIENT_HEADER_BYTES ? SERVER_HEADER_BYTES : CLIENT_HEADER_BYTES;
     connection.on('drain', () => this.user.onDrain());
     socket.binaryType = 'nodebuffer';
     let reason = '';
@@ -59,17 +61,22 @@ class WsWire implements Wire {
   send(message: Buffer, rest?: Buffer): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     if (this.#masks) {
-      this.#socket.send(rest === undefined ? message : Buffer.concat([message, rest]));
+      const content = message.subarray(this.headerBytes);
+      this.#socket.send(rest === undefined ? content : Buffer.concat([content, rest]));
       return;
     }
-    // `ws` takes a message in one piece only. Unmasked, or masked with zeros, its frame is a header and the bytes as they
-    // are, which need no copy: the socket's queue is the same that `ws` itself writes to.
+    // `ws` would write its header apart, and take a message in one piece only. Unmasked, or masked with zeros, a frame is its
+    // header and the bytes as they are, which need no copy: the socket's queue is the same that `ws` itself writes to.
+    const framed = withHeader(message, this.headerBytes, message.length - this.headerBytes + (rest?.length ?? 0));
     const connection = this.#connection;
-    connection.cork();
-    connection.write(frameHeader(message.length + (rest?.length ?? 0), this.headerBytes === CLIENT_HEADER_BYTES));
-    connection.write(message);
-    if (rest !== undefined) connection.write(rest);
-    connection.uncork();
+    if (rest === undefined) {
+      connection.write(framed);
+    } else {
+      connection.cork();
+      connection.write(framed);
+      connection.write(rest);
+      connection.uncork();
+    }
   }
 
   close(reason: string): void {
@@ -84,14 +91,28 @@ class WsWire implements Wire {
   }
 }
 
-/** The header of a binary message in one frame (RFC 6455, 5.2); the mask, where there is one, is zero. */
-function frameHeader(bytes: number, masked: boolean): Buffer {
-  const lengthBytes = bytes < 126 ? 0 : bytes < 65_536 ? 2 : 8;
-  const header = Buffer.alloc(2 + lengthBytes + (masked ? 4 : 0));
-  header.writeUInt8(FINAL_BINARY, 0);
-  header.writeUInt8((masked ? MASKED : 0) | (lengthBytes === 0 ? bytes : lengthBytes === 2 ? 126 : 127), 1);
-  if (lengthBytes === 2) header.writeUInt16BE(bytes, 2);
-  if (lengthBytes === 8) header.writeUInt32BE(bytes, 6);
+/** Fills the room before a binary message with its header (RFC 6455, 5.2); the mask, where there is one, is zero. */
+function withHeader(message: Buffer, room: number, bytes: number): Buffer {
+  const masked = room === CLIENT_HEADER_BYTES;
+  const mask = masked ? MASKED : 0;
+  if (bytes < 126) {
+    const start = room - (masked ? 6 : 2);
+    message.writeUInt16BE(FINAL_BINARY * 0x100 + mask + bytes, start);
+    if (masked) message.writeUInt32BE(0, start + 2);
+    return message.subarray(start);
+  }
+  if (bytes > 0xffff) return Buffer.concat([longHeader(bytes, mask), message.subarray(room)]);
+  message.writeUInt16BE(FINAL_BINARY * 0x100 + mask + 126, 0);
+  message.writeUInt16BE(bytes, 2);
+  if (masked) message.writeUInt32BE(0, 4);
+  return message;
+}
+
+/** Only a head of several fragments makes a message this long. */
+function longHeader(bytes: number, mask: number): Buffer {
+  const header = Buffer.alloc(mask === 0 ? 10 : 14);
+  header.writeUInt16BE(FINAL_BINARY * 0x100 + mask + 127, 0);
+  header.writeUInt32BE(bytes, 6);
   return header;
 }
 

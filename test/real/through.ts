@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { startCauseway } from '../cli/causeway.ts';
-import type { FleetAccess } from '../support/fleet-access.ts';
+import { type FleetAccess, noProxies } from '../support/fleet-access.ts';
 import { within } from '../support/wait-for.ts';
 
 /** Long forms, for a machine that has the time: `CAUSEWAY_LONG=1`. */
@@ -13,8 +13,8 @@ const program = fileURLToPath(new URL('../../bin/causeway', import.meta.url));
 
 /** Runs `causeway port-forward` until the test ends, and tells the local port that leads to the service. */
 export async function startForward(t: Pick<Test, 'teardown'>, fleet: FleetAccess, edge: string, to: string): Promise<number> {
-  const args = ['port-forward', edge, `0:${to}`, '--json', '--config', fleet.clientFile];
-  const child = startCauseway(args, {}, ['ignore', 'pipe', 'inherit']);
+  const args = ['port-forward', edge, `0:${to}`, '--json', '--config', fleet.writeClientFile()];
+  const child = startCauseway(args, { env: noProxies }, ['ignore', 'pipe', 'inherit']);
   const exited = once(child, 'exit');
   t.teardown(async () => {
     child.kill('SIGTERM');
@@ -34,5 +34,5 @@ export async function startForward(t: Pick<Test, 'teardown'>, fleet: FleetAccess
 
 /** For ssh: a command that joins its standard input and output to a service of an edge. */
 export function proxyCommand(fleet: FleetAccess, edge: string, service: string): string {
-  return `${program} dial --config ${fleet.clientFile} ${edge} ${service}`;
+  return `${program} dial --config ${fleet.writeClientFile()} ${edge} ${service}`;
 }

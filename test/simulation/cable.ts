@@ -52,6 +52,11 @@ export class Cable {
     this.acceptor = acceptor.process;
     const delayMs = random.pick(1, 5, 40);
     this.#wires = MemoryWire.pair(clock, () => delayMs * (0.5 + random.next()) + this.slownessMs);
+    // What one process sends is another's memory when it arrives, as large as the message.
+    for (const wire of this.#wires) {
+      const send = wire.send.bind(wire);
+      wire.send = (message, rest) => send(copyOf(message, rest));
+    }
     const end = (role: 'dialer' | 'acceptor', wire: MemoryWire, { process, ticker, limits, ...told }: CableEnd): Link => {
       const link: Link = new Link({
         id: options.id,
@@ -117,6 +122,13 @@ export class Cable {
   close(reason: CodedError, dialer: boolean): void {
     this.#links[dialer ? 0 : 1].close(reason);
   }
+}
+
+function copyOf(message: Buffer, rest: Buffer | undefined): Buffer {
+  const copy = Buffer.allocUnsafeSlow(message.length + (rest?.length ?? 0));
+  message.copy(copy);
+  rest?.copy(copy, message.length);
+  return copy;
 }
 
 function traced(user: PortUser | undefined, trace: (text: string) => void): PortUser {

@@ -5,9 +5,8 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { join } from 'node:path';
 import { apiVersion, edgeNodePath, edgeNodesPath, type EdgeNode } from '../../api/index.ts';
 import { formatYaml } from '../../base/index.ts';
-import type { TlsCredentials } from '../../certs/index.ts';
+import { loadKeyStore, type TlsCredentials } from '../../certs/index.ts';
 import { Api, connect, type ClientConfig, type ConnectOptions, type Fleet } from '../../sdk/index.ts';
-import { loadKeyStore } from '../../certs/index.ts';
 import { TestFleet } from './certificates.ts';
 import { type Answer, readAnswer } from './edge-path.ts';
 import { temporaryFolder } from './program.ts';
@@ -67,8 +66,8 @@ export abstract class FleetAccess {
     return ['-sS', '--max-time', '60', '--cacert', ca, '--cert', cert, '--key', key];
   }
 
-  /** A `client.yaml`, for the command: `CAUSEWAY_CONFIG`. */
-  get clientFile(): string {
+  /** Writes `client.yaml`, for the command, and tells its path. */
+  writeClientFile(): string {
     const file = join(this.folder, 'client.yaml');
     writeFileSync(file, formatYaml(this.clientConfig));
     return file;
@@ -186,14 +185,16 @@ export function edgeNames(count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => `edge-${index + 1}`);
 }
 
+/** What the machine says of proxies and of whom to trust is not meant for what stays on loopback. */
+export const noProxies: Readonly<Record<string, string>> = Object.fromEntries(
+  ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'].flatMap((name) => [[name, ''], [name.toLowerCase(), '']]),
+);
+
 /** Runs a program to its end; never throws for its exit code. */
-export function run(
-  command: string,
-  args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
-): Promise<Ran> {
+export function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  const options = { maxBuffer: 16 * 1024 * 1024, env: { ...process.env, ...noProxies, ...env } };
   return new Promise((resolve, reject) => {
-    execFile(command, args, { maxBuffer: 16 * 1024 * 1024, ...options }, (error, stdout, stderr) => {
+    execFile(command, args, options, (error, stdout, stderr) => {
       if (error !== null && typeof error.code !== 'number' && error.signal === undefined) reject(error);
       else resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });

@@ -10,41 +10,37 @@ export function rss(pid: number): number {
 
 /** How a process's memory went, in MiB. */
 export interface MemoryReport {
-  readonly idle: number;
-  readonly firstHalfMax: number;
-  readonly secondHalfMax: number;
+  readonly max: number;
   /** Ten values, each the maximum of a tenth of the time. */
   readonly curve: readonly number[];
 }
 
 /** Looks at the memory of processes ten times a second, from now until it is asked. */
-export class MemoryCurve {
-  readonly #samples = new Map<string, number[]>();
+export class MemoryCurve<Name extends string> {
+  readonly #samples: readonly { readonly name: Name; readonly pid: number; readonly mib: number[] }[];
   readonly #timer: NodeJS.Timeout;
 
-  constructor(pids: Readonly<Record<string, number>>) {
-    const look = (): void => {
-      for (const [name, pid] of Object.entries(pids)) this.#samples.get(name)?.push(rss(pid) / MIB);
-    };
-    for (const name of Object.keys(pids)) this.#samples.set(name, []);
-    look();
-    this.#timer = setInterval(look, 100);
+  constructor(pids: Readonly<Record<Name, number>>) {
+    const names = Object.keys(pids) as Name[];
+    this.#samples = names.map((name) => ({ name, pid: pids[name], mib: [] }));
+    this.#look();
+    this.#timer = setInterval(() => this.#look(), 100);
   }
 
   /** Ends it. */
-  stop(): Readonly<Record<string, MemoryReport>> {
+  stop(): Readonly<Record<Name, MemoryReport>> {
     clearInterval(this.#timer);
-    return Object.fromEntries([...this.#samples].map(([name, samples]) => [name, reportOf(samples)]));
+    this.#look();
+    return Object.fromEntries(this.#samples.map(({ name, mib }) => [name, reportOf(mib)])) as Record<Name, MemoryReport>;
+  }
+
+  #look(): void {
+    for (const { pid, mib } of this.#samples) mib.push(rss(pid) / MIB);
   }
 }
 
 function reportOf(samples: readonly number[]): MemoryReport {
-  const max = (from: number, to: number): number =>
+  const maxFrom = (from: number, to: number): number =>
     Math.round(Math.max(...samples.slice(Math.floor(from * samples.length), Math.max(1, Math.ceil(to * samples.length)))));
-  return {
-    idle: Math.round(samples[0] ?? 0),
-    firstHalfMax: max(0, 0.5),
-    secondHalfMax: max(0.5, 1),
-    curve: Array.from({ length: 10 }, (_, index) => max(index / 10, (index + 1) / 10)),
-  };
+  return { max: maxFrom(0, 1), curve: Array.from({ length: 10 }, (_, index) => maxFrom(index / 10, (index + 1) / 10)) };
 }

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { startCauseway } from '../cli/causeway.ts';
+import { noProxies } from './fleet-access.ts';
 
 /** A role of the product, run by its command. It ends with the test's process: the channel between them closes then. */
 export class RoleProcess {
@@ -13,7 +14,7 @@ export class RoleProcess {
   /** Resolves when it says that it has started. Throws what it printed if it ends instead. */
   static async start(args: readonly string[], logFile: string): Promise<RoleProcess> {
     const log = openSync(logFile, 'a');
-    const child = startCauseway(args, {}, ['ignore', log, log, 'ipc']);
+    const child = startCauseway(args, { env: noProxies }, ['ignore', log, log, 'ipc']);
     closeSync(log);
     const exited = once(child, 'exit');
     const [first] = (await Promise.race([once(child, 'message'), exited])) as [unknown];
