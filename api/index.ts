@@ -1,6 +1,5 @@
 export { apiCodes, apiError, type ApiCode } from './api-error.ts';
 export {
-  edgeNodeSchema,
   initialEdgeStatus,
   parseEdgeNode,
   type EdgeLinkStatus,
@@ -11,13 +10,11 @@ export {
   type EdgeServiceStatus,
 } from './edge-node.ts';
 export {
-  apiGroup,
   apiVersion,
   edgeNodePath,
   edgeNodesPath,
   edgePath,
   healthPath,
-  linkPath,
   metricsPath,
   parseEdgeNodesPath,
   parseEdgePath,

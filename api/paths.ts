@@ -4,9 +4,7 @@ import { apiError } from './api-error.ts';
 /** A longer request target is refused before it is looked at. */
 const maxTargetLength = 16 * 1024;
 
-export const apiGroup = 'causeway.io';
 export const apiVersion = 'causeway.io/v1';
-export const linkPath = '/v1/link';
 export const healthPath = '/healthz';
 export const readyPath = '/readyz';
 export const metricsPath = '/metrics';

@@ -1,4 +1,5 @@
 export { Backoff, type BackoffOptions } from './backoff.ts';
+export { BoundedMap } from './bounded-map.ts';
 export { systemClock, type Clock, type Timer } from './clock.ts';
 export { CodedError, codeOf, messageOf, type CodedErrorOptions } from './coded-error.ts';
 export { baseCodes, baseError, type BaseCode } from './base-error.ts';

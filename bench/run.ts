@@ -16,11 +16,11 @@ const missed: string[] = [];
 
 type Way = (job: ClientJob) => Promise<Readonly<Record<string, number>>>;
 const ways: Readonly<Record<'direct' | 'relay' | 'proxy' | 'streams' | 'front', Way>> = {
-  direct: baselines.direct,
-  relay: baselines.relay,
-  proxy: baselines.proxy,
-  streams: tunnel.streams,
-  front: tunnel.front,
+  direct: (job) => baselines.direct(job),
+  relay: (job) => baselines.relay(job),
+  proxy: (job) => baselines.proxy(job),
+  streams: (job) => tunnel.streams(job),
+  front: (job) => tunnel.front(job),
 };
 
 try {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { CodedError, type Log } from '../base/index.ts';
 import { apiServerTls, certError, identifyPeer, identityName, type TlsCredentials } from '../certs/index.ts';
 import { createFront, sendFailure, type FrontOptions } from './front/index.ts';

@@ -68,7 +68,7 @@ export class EdgeDirectory {
   /** Adds an edge. Errors: `already-exists`. */
   async create(name: string, spec: EdgeRecord['spec'], labels: Readonly<Record<string, string>> = {}): Promise<EdgeRecord> {
     const metadata = { name, uid: randomUUID(), creationTimestamp: new Date().toISOString(), labels };
-    const written = await this.#put(name, { metadata, spec } as EdgeRecord, 0);
+    const written = await this.#put(name, { metadata, spec }, 0);
     if (written === undefined) throw gatewayError('already-exists', { detail: name });
     return written;
   }
@@ -165,11 +165,11 @@ export class EdgeDirectory {
 }
 
 function recordIn({ value, modRevision }: Entry): EdgeRecord {
-  const { metadata, spec }: EdgeRecord = JSON.parse(value.toString('utf8'));
+  // What stands in the store was checked when it was written.
+  const { metadata, spec } = JSON.parse(value.toString('utf8')) as EdgeRecord;
   return { metadata: { ...metadata, resourceVersion: String(modRevision) }, spec };
 }
 
 function epochIn({ value }: Entry): Epoch {
-  const epoch: Epoch = JSON.parse(value.toString('utf8'));
-  return epoch;
+  return JSON.parse(value.toString('utf8')) as Epoch;
 }

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { healthPath, readyPath } from '../api/index.ts';
 
 /** `/healthz`: the process lives. `/readyz`: send it new work. Both need no identity and tell nothing else. */
 export function answerHealth(_request: IncomingMessage, response: ServerResponse, path: string, ready: () => boolean): boolean {
-  if (path === '/healthz' || path === '/livez') return answerText(response, 200, 'ok');
-  if (path === '/readyz') return ready() ? answerText(response, 200, 'ok') : answerText(response, 503, 'draining');
+  if (path === healthPath) return answerText(response, 200, 'ok');
+  if (path === readyPath) return ready() ? answerText(response, 200, 'ok') : answerText(response, 503, 'draining');
   return false;
 }
 

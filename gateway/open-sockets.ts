@@ -1,4 +1,5 @@
-import type { Server, Socket } from 'node:net';
+import type { Server } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Clock } from '../base/index.ts';
 
 /** A server's connections, all of them: `node:http` loses sight of those that were upgraded. */
@@ -18,9 +19,7 @@ export class OpenSockets {
   async drain(clock: Clock, withinMs: number): Promise<void> {
     const timer = clock.after(withinMs, () => this.#cut());
     const closed = this.#closed();
-    if ('closeIdleConnections' in this.#server && typeof this.#server.closeIdleConnections === 'function') {
-      this.#server.closeIdleConnections();
-    }
+    this.#server.closeIdleConnections();
     await closed;
     timer.cancel();
   }

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import type { Server } from 'node:net';
+import type { Server } from 'node:https';
+import { metricsPath } from '../api/index.ts';
 import { identityName, loadKeyStore, type Identity } from '../certs/index.ts';
-import { codeOf, CodedError, Lifecycle, Metrics, systemClock, type Clock, type Log } from '../base/index.ts';
+import { codeOf, Lifecycle, Metrics, systemClock, type Clock, type Log } from '../base/index.ts';
 import { openEmbeddedStore } from '../store/index.ts';
 import {
   defaultLimits,
@@ -97,7 +98,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       onDone: (target, outcome) => metrics.requestDone(target, outcome),
       openPaths: (request, response, path) => answerHealth(request, response, path, () => ready),
       paths: (request, response, path) => {
-        if (path === '/metrics') metrics.answer(response);
+        if (path === metricsPath) metrics.answer(response);
         else if (path === '/version') answerJson(response, 200, { gitVersion: `v${version}`, causeway: version, site: config.site, replica: config.name });
         else return nodes.answer(request, response, path);
         return true;

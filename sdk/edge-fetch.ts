@@ -62,7 +62,8 @@ function once(endpoint: Endpoint, request: Request, { edge, service, path }: Pla
 async function sendBody(request: Request, stream: Stream): Promise<void> {
   const writer = new RecordWriter(stream);
   try {
-    for await (const chunk of request.body ?? []) {
+    const body: AsyncIterable<Uint8Array> | undefined = request.body ?? undefined;
+    for await (const chunk of body ?? []) {
       if (stream.destroyed) return;
       if (!writer.data(chunk)) await drained(stream);
     }

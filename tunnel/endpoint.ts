@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock, CodedError, Timer } from '../base/index.ts';
+import { BoundedMap, type Clock, type CodedError, type Timer } from '../base/index.ts';
 import { AcceptorCore, refusal, type AcceptorHost } from './acceptor-core.ts';
 import { MAX_INSTANCE_LENGTH, openFits } from './codec.ts';
 import { FrameType, StreamClass, type OpenFrame, type StreamFrame, type StreamTarget } from './frame.ts';
@@ -53,7 +53,7 @@ export class Endpoint implements OpenerHost, AcceptorHost {
   /** Acceptors without a path, longest first. */
   readonly #detached = new Map<AcceptorCore, number>();
   readonly #tombstones: Tombstones;
-  readonly #instances = new Map<string, string>();
+  readonly #instances = new BoundedMap<string, string>(MAX_INSTANCES);
   #sweep: { readonly timer: Timer; readonly at: number } | undefined;
   #draining = false;
   #closed: CodedError | undefined;
@@ -167,14 +167,7 @@ export class Endpoint implements OpenerHost, AcceptorHost {
   }
 
   learnInstance(edge: string, instance: string): void {
-    if (instance === '' || this.#instances.get(edge) === instance) return;
-    this.#instances.delete(edge);
-    this.#instances.set(edge, instance);
-    if (this.#instances.size <= MAX_INSTANCES) return;
-    for (const oldest of this.#instances.keys()) {
-      this.#instances.delete(oldest);
-      break;
-    }
+    if (instance !== '') this.#instances.set(edge, instance);
   }
 
   // What the ports bring.

@@ -16,8 +16,19 @@ export { isTunnelCode, tunnelCodes, tunnelError, tunnelErrorFromWire, type Tunne
 export { WindowPool } from './window.ts';
 export { type Wire, type WireUser } from './wire.ts';
 export { dialLink, proxyFromEnvironment } from './dial-link.ts';
-export { encodeRequestHead, type HttpResponseHead, type RawHeaders } from './http-head.ts';
-export { RecordReader, RecordWriter } from './http-record.ts';
-export { splice } from './splice.ts';
+export {
+  contentLength,
+  decodeRequestHead,
+  encodeRequestHead,
+  endToEndHeaders,
+  isIdentityHeader,
+  isPlainPath,
+  type HttpRequestHead,
+  type HttpResponseHead,
+  type RawHeaders,
+} from './http-head.ts';
+export { RecordReader, RecordWriter, type RecordSink } from './http-record.ts';
+export type { KindStream, KindStreamOpener, OpenStreamOptions } from './kind-stream.ts';
+export { couple, splice, type Traffic } from './splice.ts';
 export { Uplink, type UplinkEvent, type UplinkOptions } from './uplink.ts';
 export { LINK_PATH, WsAcceptor } from './ws-wire.ts';

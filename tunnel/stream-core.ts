@@ -1,5 +1,5 @@
 import { messageOf, type Clock, type CodedError } from '../base/index.ts';
-import { FrameType, StreamClass, type CreditFrame, type DataFrame, type FinFrame, type OpenFrame, type StreamFrame } from './frame.ts';
+import { FrameType, type StreamClass, type CreditFrame, type DataFrame, type FinFrame, type OpenFrame, type StreamFrame } from './frame.ts';
 import type { TunnelLimits } from './limits.ts';
 import type { Port, Source } from './port.ts';
 import { ReceiveHalf } from './receive-half.ts';

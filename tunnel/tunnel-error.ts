@@ -1,13 +1,4 @@
-import { CodedError } from '../base/index.ts';
-
-interface CodeEntry {
-  /** HTTP status at an HTTP border. */
-  readonly status: number;
-  /** The same may be tried again and nothing is done twice. */
-  readonly retryable: boolean;
-  readonly text: string;
-  readonly fix: string;
-}
+import { codedError, CodedError, type CodeDetail, type CodeEntry } from '../base/index.ts';
 
 /** The closed table of what can go wrong in the tunnel. `docs/errors.md` repeats it, and a test keeps the two equal. */
 export const tunnelCodes = {
@@ -67,23 +58,9 @@ export function isTunnelCode(code: string): code is TunnelCode {
   return Object.hasOwn(tunnelCodes, code);
 }
 
-export interface TunnelErrorDetail {
-  /** What is known beyond the code's own text: names, values. */
-  readonly detail?: string;
-  readonly retryAfterMs?: number;
-  readonly cause?: unknown;
-}
-
 /** An error of the tunnel's table. */
-export function tunnelError(code: TunnelCode, { detail, retryAfterMs, cause }: TunnelErrorDetail = {}): CodedError {
-  const entry = tunnelCodes[code];
-  return new CodedError(code, detail === undefined || detail === '' ? entry.text : `${entry.text}: ${detail}`, {
-    status: entry.status,
-    retryable: entry.retryable,
-    fix: entry.fix,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(cause === undefined ? {} : { cause }),
-  });
+export function tunnelError(code: TunnelCode, detail: CodeDetail = {}): CodedError {
+  return codedError(code, tunnelCodes[code], detail);
 }
 
 /** Makes an error of the table of one that came over the wire: the code decides, the text is the peer's. */

@@ -2,11 +2,7 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
-import { type RawHeaders, RecordReader, RecordWriter, tunnelError } from '../../tunnel/index.ts';
-import { contentLength } from '../../tunnel/http-head.ts';
-import type { RecordSink } from '../../tunnel/http-record.ts';
-import type { KindStream } from '../../tunnel/kind-stream.ts';
-import { couple } from '../../tunnel/splice.ts';
+import { contentLength, couple, type KindStream, type RawHeaders, RecordReader, type RecordSink, RecordWriter, tunnelError } from '../../tunnel/index.ts';
 import { MAX_UPSTREAM_HEAD_BYTES, type HttpService } from './http-service.ts';
 import type { ServiceRequest } from './serve-http.ts';
 import { connectFailure, exchangeFailure } from './service-error.ts';

@@ -1,5 +1,5 @@
 import { messageOf } from '../../base/index.ts';
-import { contentLength, endToEndHeaders, type HttpRequestHead, isIdentityHeader } from '../../tunnel/http-head.ts';
+import { contentLength, endToEndHeaders, type HttpRequestHead, isIdentityHeader } from '../../tunnel/index.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, type HttpServiceConfig } from './service-config.ts';
 import { serviceError } from './service-error.ts';
 import { UpstreamPool } from './upstream-pool.ts';

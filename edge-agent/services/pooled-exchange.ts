@@ -1,5 +1,4 @@
-import { RecordWriter, tunnelError } from '../../tunnel/index.ts';
-import type { KindStream } from '../../tunnel/kind-stream.ts';
+import { type KindStream, RecordWriter, tunnelError } from '../../tunnel/index.ts';
 import type { HttpService } from './http-service.ts';
 import { RequestBody } from './request-body.ts';
 import type { ServiceRequest } from './serve-http.ts';

@@ -1,7 +1,5 @@
 import { Readable } from 'node:stream';
-import { RecordReader } from '../../tunnel/index.ts';
-import type { RecordSink } from '../../tunnel/http-record.ts';
-import type { KindStream } from '../../tunnel/kind-stream.ts';
+import { type KindStream, RecordReader, type RecordSink } from '../../tunnel/index.ts';
 import { exchangeFailure } from './service-error.ts';
 
 /**

@@ -1,6 +1,4 @@
-import { tunnelError } from '../../tunnel/index.ts';
-import { decodeRequestHead, type HttpRequestHead, isPlainPath } from '../../tunnel/http-head.ts';
-import type { KindStream } from '../../tunnel/kind-stream.ts';
+import { decodeRequestHead, type HttpRequestHead, isPlainPath, type KindStream, tunnelError } from '../../tunnel/index.ts';
 import { DirectExchange } from './direct-exchange.ts';
 import { upstreamHeaders, type HttpService } from './http-service.ts';
 import { PooledExchange } from './pooled-exchange.ts';

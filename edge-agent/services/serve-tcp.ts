@@ -1,6 +1,5 @@
 import { connect } from 'node:net';
-import { splice, tunnelError } from '../../tunnel/index.ts';
-import type { KindStream } from '../../tunnel/kind-stream.ts';
+import { type KindStream, splice, tunnelError } from '../../tunnel/index.ts';
 import type { HostPort, ResolvedAddress } from './address-list.ts';
 import { connectFailure, exchangeFailure } from './service-error.ts';
 

@@ -1,6 +1,5 @@
 import { CodedError, isDnsLabel, messageOf } from '../../base/index.ts';
-import { tunnelError } from '../../tunnel/index.ts';
-import type { KindStream } from '../../tunnel/kind-stream.ts';
+import { type KindStream, tunnelError } from '../../tunnel/index.ts';
 import { AddressList, parseHostPort, type HostPort, type Lookup } from './address-list.ts';
 import { createHttpService, type HttpService } from './http-service.ts';
 import { serveHttp } from './serve-http.ts';

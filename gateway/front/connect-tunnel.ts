@@ -1,8 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { splice, tunnelError } from '../../tunnel/index.ts';
-import type { KindStream } from '../../tunnel/kind-stream.ts';
-import type { Traffic } from '../../tunnel/splice.ts';
+import { type KindStream, splice, type Traffic, tunnelError } from '../../tunnel/index.ts';
 import type { ExchangeOutcome } from './exchange.ts';
 import { codedFailure, responseOn, sendFailure } from './failure.ts';
 

@@ -1,9 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { codeOf } from '../../base/index.ts';
-import { type HttpResponseHead, type RawHeaders, RecordReader, RecordWriter, tunnelError } from '../../tunnel/index.ts';
-import type { RecordSink } from '../../tunnel/http-record.ts';
-import type { KindStream } from '../../tunnel/kind-stream.ts';
-import type { Traffic } from '../../tunnel/splice.ts';
+import { type HttpResponseHead, type KindStream, type RawHeaders, RecordReader, type RecordSink, RecordWriter, type Traffic, tunnelError } from '../../tunnel/index.ts';
 import { abortResponse, codedFailure, sendFailure, unanswered } from './failure.ts';
 import { forwardedResponse, headersByName } from './forwarded-head.ts';
 

@@ -1,14 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import {
-  encodeRequestHead,
-  type HttpResponseHead,
-  splice,
-  StreamClass,
-  type StreamTarget,
-} from '../../tunnel/index.ts';
-import type { KindStream, KindStreamOpener } from '../../tunnel/kind-stream.ts';
-import type { Traffic } from '../../tunnel/splice.ts';
+import { encodeRequestHead, type HttpResponseHead, type KindStream, type KindStreamOpener, splice, StreamClass, type StreamTarget, type Traffic } from '../../tunnel/index.ts';
 import { connectThrough } from './connect-tunnel.ts';
 import { Exchange, type ExchangeOutcome } from './exchange.ts';
 import { codedFailure, responseOn, sendFailure } from './failure.ts';

@@ -1,6 +1,6 @@
 import { apiError, parseEdgePath } from '../../api/index.ts';
 import { isDnsLabel, isDnsName } from '../../base/index.ts';
-import { isPlainPath } from '../../tunnel/http-head.ts';
+import { isPlainPath } from '../../tunnel/index.ts';
 import { frontError } from './front-error.ts';
 
 /** Where a request goes: a service of an edge, or an address as the edge's agent sees it. */

@@ -36,7 +36,12 @@ function configTable(name: string, schema: z.ZodType, envPrefix: string | undefi
     const variable =
       envPrefix === undefined || path.includes('[]') ? [] : [code(environmentName(envPrefix, path.split('.')))];
     const variables = envPrefix === undefined ? [] : [variable[0] ?? ''];
-    return [code(path), [...takes].join(' or '), fallback === undefined ? (required ? 'required' : '') : code(fallback), ...variables];
+    return [
+      code(path),
+      [...takes].join(' or '),
+      fallback === undefined ? (required ? 'required' : '') : code(fallback),
+      ...variables,
+    ];
   });
   const variables = envPrefix === undefined ? [] : ['variable'];
   return {
@@ -58,7 +63,10 @@ function keysIn(shape: DocumentedShape, prefix: string): Key[] {
       const takes = new Set([...(known?.takes ?? []), allowed(child)]);
       const fallback = child.default === undefined || isObject(child) ? undefined : JSON.stringify(child.default);
       found.set(path, { path, takes, fallback, required: required && known?.required !== false });
-      const inner = [...keysIn(child, `${path}.`), ...(child.items === undefined ? [] : keysIn(child.items, `${path}[].`))];
+      const inner = [
+        ...keysIn(child, `${path}.`),
+        ...(child.items === undefined ? [] : keysIn(child.items, `${path}[].`)),
+      ];
       for (const key of inner) found.set(key.path, key);
     }
   }
@@ -70,7 +78,9 @@ function allowed(shape: SchemaShape): string {
   if (shape.type === 'array') return isObject(shape.items ?? {}) ? 'list of objects' : 'list of strings';
   if (shape.const !== undefined || shape.enum !== undefined) return code(describeAllowed(shape).replaceAll('"', ''));
   if (shape.exclusiveMinimum === 0) return `${shape.type} above 0`;
-  return describeAllowed(shape).replace(/ matching .*$/u, '').replace('string uri', 'URL');
+  return describeAllowed(shape)
+    .replace(/ matching .*$/u, '')
+    .replace('string uri', 'URL');
 }
 
 function isObject(shape: SchemaShape): boolean {

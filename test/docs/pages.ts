@@ -50,9 +50,11 @@ export function rowsWithoutProse(text: string, table: PageTable): string[] {
 }
 
 export function codeBlocks(text: string): CodeBlock[] {
-  return [...text.matchAll(/^```(\w+)([^\n]*)\n([\s\S]*?)^```$/gmu)].map(([, language = '', traits = '', block = '']) => {
-    return { language, traits: traits.split(' ').filter((trait) => trait !== ''), text: block };
-  });
+  return [...text.matchAll(/^```(\w+)([^\n]*)\n([\s\S]*?)^```$/gmu)].map(
+    ([, language = '', traits = '', block = '']) => {
+      return { language, traits: traits.split(' ').filter((trait) => trait !== ''), text: block };
+    },
+  );
 }
 
 function tableText({ head, rows, prose }: PageTable, written: ReadonlyMap<string, string>): string {
@@ -68,7 +70,10 @@ function proseIn(table: string): Map<string, string> {
   const rows = table.split('\n').filter((line) => line.startsWith('|'));
   return new Map(
     rows.map((line) => {
-      const cells = line.slice(1, -1).split(/(?<!\\)\|/u).map((cell) => cell.trim());
+      const cells = line
+        .slice(1, -1)
+        .split(/(?<!\\)\|/u)
+        .map((cell) => cell.trim());
       return [cells[0] ?? '', cells.at(-1) ?? ''];
     }),
   );

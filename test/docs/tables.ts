@@ -145,12 +145,16 @@ async function metricTable(): Promise<PageTable> {
   // oxlint-disable-next-line no-new -- it registers its metrics
   new ReplicaMetrics(metrics, sources as unknown as MetricSources);
   const text = await metrics.text();
-  const rows = [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gmu)].map(([, name = '', help = '', type = '']) => [
-    `\`${name}\``,
-    type,
-    help,
-  ]);
-  return { page: 'docs/operations.md', name: 'metrics', head: ['metric', 'type', 'what', 'look at it when'], rows, prose: true };
+  const rows = [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gmu)].map(
+    ([, name = '', help = '', type = '']) => [`\`${name}\``, type, help],
+  );
+  return {
+    page: 'docs/operations.md',
+    name: 'metrics',
+    head: ['metric', 'type', 'what', 'look at it when'],
+    rows,
+    prose: true,
+  };
 }
 
 function layerTable(page: string, prose: boolean): PageTable {

@@ -3,43 +3,16 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { buffer, text } from 'node:stream/consumers';
-import { test, type Test } from 'tap';
+import { text } from 'node:stream/consumers';
+import { test } from 'tap';
 import { WebSocket } from 'ws';
-import { Cluster, type ClusterOptions } from '../support/cluster.ts';
+import { Cluster } from '../support/cluster.ts';
 import { TestFleet } from '../support/certificates.ts';
-import type { Answer } from '../support/edge-path.ts';
 import type { AskOptions } from '../support/fleet-access.ts';
 import { withLeakCheck } from '../support/leak-check.ts';
-import { ProcessCluster } from '../support/process-cluster.ts';
 import { waitFor, within } from '../support/wait-for.ts';
-import { startUpstream, type Upstream } from './upstream.ts';
-
-const WEB = '/edges/edge-1/web';
-
-/** A fleet of one edge with everything that stands there. */
-async function start(t: Test, options: ClusterOptions = {}): Promise<{ cluster: Cluster; upstream: Upstream }> {
-  withLeakCheck(t);
-  const upstream = await startUpstream(t, 'edge-1');
-  const cluster = await Cluster.start(t, { services: () => upstream.services, ...options });
-  return { cluster, upstream };
-}
-
-/** A request of which the answer's head has come. */
-async function begin(cluster: Cluster, path: string, options: AskOptions = {}) {
-  const request = cluster.open(path, options);
-  request.on('error', () => undefined);
-  request.end();
-  const [response] = (await within('the head', once(request, 'response'))) as [IncomingMessage];
-  response.on('error', () => undefined);
-  return { request, response };
-}
-
-function codeIn(answer: Answer): unknown {
-  return answer.headers['causeway-code'];
-}
+import { begin, codeIn, opened, start, WEB } from './start.ts';
+import { startUpstream } from './upstream.ts';
 
 test('HTTP reaches a service of an edge and comes back', async (t) => {
   const { cluster, upstream } = await start(t);
@@ -129,8 +102,12 @@ test('HTTP reaches a service of an edge and comes back', async (t) => {
   });
 
   await t.test('a WebSocket', async (t) => {
-    const { ca, cert, key } = await tlsOf(cluster);
-    const socket = new WebSocket(`${cluster.apiUrl.replace('https', 'wss')}${WEB}/ws`, { ca, cert, key });
+    const { chainPem, keyPem, trust } = await cluster.certificates.credentials('operator/tester');
+    const socket = new WebSocket(`${cluster.apiUrl.replace('https', 'wss')}${WEB}/ws`, {
+      ca: trust.pem,
+      cert: chainPem,
+      key: keyPem,
+    });
     await within('the upgrade', once(socket, 'open'));
     const message = randomBytes(200_000);
     socket.send(message);
@@ -179,66 +156,6 @@ test('what cannot be reached is told apart', async (t) => {
     await t.rejects(opened(fleet.edge('edge-1').dial('10.1.2.3:80')), { code: 'address-denied' });
     await t.rejects(opened(fleet.edge('edge-1').dial('127.0.0.1:1')), { code: 'upstream-refused' });
   });
-});
-
-test('a request for an edge that is away waits, then is told that nothing was executed', async (t) => {
-  const { cluster, upstream } = await start(t, { limits: { openWithinMs: 300 } });
-  await cluster.stopAgent('edge-1');
-  const answer = await cluster.ask(`${WEB}/slow`, { method: 'POST', body: 'x' });
-  t.equal(answer.status, 503);
-  t.equal(codeIn(answer), 'not-opened');
-  t.ok(Number(answer.headers['retry-after']) >= 1);
-  t.match(JSON.parse(String(answer.body)), { message: /nothing was executed/u });
-  t.strictSame(upstream.slowBodies, []);
-});
-
-test('a request for an edge that comes back in time is served', async (t) => {
-  const { cluster } = await start(t);
-  await cluster.stopAgent('edge-1');
-  const answer = cluster.ask(`${WEB}/waited`);
-  await cluster.startAgent('edge-1');
-  t.equal(String((await within('the answer', answer)).body), 'edge-1 GET /waited');
-});
-
-test('an edge that is not on the whitelist is kept out, and its agent says why', async (t) => {
-  const { cluster } = await start(t);
-  await cluster.startAgent('edge-x');
-  const event = await waitFor('the refusal in the log', () => {
-    return cluster.events('edge-x').find(({ event }) => event === 'link-failed');
-  });
-  t.match(event, { code: 'edge-denied', reason: /whitelist/u, fix: /node allow/u });
-  t.ok(Number(event['retryMs']) >= 30_000, 'it keeps away for as long as it was told');
-  t.equal(cluster.events('edge-x').filter(({ event }) => event === 'link-failed').length <= 2, true, 'once for each link');
-  t.equal((await cluster.ask('/edges/edge-x/web/')).status, 404, 'nobody knows it');
-
-  await cluster.stopAgent('edge-x');
-  await cluster.allow('edge-x');
-  await cluster.startAgent('edge-x');
-  await cluster.online('edge-x');
-  t.equal(String((await cluster.ask('/edges/edge-x/web/in')).body), 'edge-1 GET /in');
-  await cluster.setAdmission('edge-x', 'Denied');
-  const denied = await cluster.ask('/edges/edge-x/web/out');
-  t.equal(denied.status, 403);
-  t.equal(codeIn(denied), 'edge-denied');
-});
-
-test('an edge that is denied is cut off, with what runs there', async (t) => {
-  const { cluster, upstream } = await start(t);
-  const { response } = await begin(cluster, `${WEB}/endless`);
-  const fleet = await cluster.client();
-  const stream = fleet.edge('edge-1').dial('echo');
-  await opened(stream);
-  stream.on('error', () => undefined);
-  const gone = Promise.all([closed(response), closed(stream)]);
-
-  await cluster.setAdmission('edge-1', 'Denied');
-  await within('the request and the stream to be cut', gone);
-  t.notOk(response.complete);
-  t.match(stream.errored, { code: 'edge-denied' });
-  await waitFor('the links to go', async () => (await cluster.node('edge-1')).status?.links.length === 0);
-  await waitFor('the agent to say why', () => cluster.events('edge-1').some(({ code }) => code === 'edge-denied'));
-  await cluster.stopAgent('edge-1');
-  await waitFor('the service to be left alone', () => upstream.endless() === 0);
 });
 
 test('who shows no certificate of ours is not served', async (t) => {
@@ -311,127 +228,7 @@ test('two edges do not disturb each other', async (t) => {
   cluster.weak('edge-1').restore();
 });
 
-test('an agent that is killed with a POST under way: the outcome is unknown, and it is executed once', async (t) => {
-  const upstream = await startUpstream(t, 'edge-1');
-  const cluster = await ProcessCluster.start(t, { services: () => upstream.services });
-  const answer = cluster.ask(`${WEB}/slow`, { method: 'POST', body: 'once' });
-  await waitFor('the service to have it', () => upstream.slowBodies.length === 1);
-  await cluster.agent('edge-1').kill();
-  await cluster.startAgent('edge-1');
-  const { status, headers } = await within('the answer', answer, 20_000);
-  t.equal(status, 502);
-  t.equal(headers['causeway-code'], 'outcome-unknown');
-  t.equal(String((await cluster.ask(`${WEB}/next`)).body), 'edge-1 GET /next');
-  t.strictSame(upstream.slowBodies, ['once']);
-});
-
-test('an agent that ends with a POST under way says so, and it is executed once', async (t) => {
-  const { cluster, upstream } = await start(t);
-  const fleet = await cluster.client();
-  const bySdk = fleet.edge('edge-1').fetch('web', '/slow', { method: 'POST', body: 'by the SDK' });
-  const answer = cluster.ask(`${WEB}/slow`, { method: 'POST', body: 'once' });
-  await waitFor('the service to have both', () => upstream.slowBodies.length === 2);
-  const refused = t.rejects(bySdk, { code: 'outcome-unknown' });
-  await cluster.stopAgent('edge-1');
-  await cluster.startAgent('edge-1');
-  const { status, headers } = await within('the answer', answer);
-  t.equal(status, 502);
-  t.equal(headers['causeway-code'], 'outcome-unknown');
-  await refused;
-  t.strictSame(upstream.slowBodies.toSorted(), ['by the SDK', 'once']);
-});
-
-test('the SDK', async (t) => {
-  const { cluster } = await start(t, { weak: true, clientWeak: true });
-  const fleet = await cluster.client();
-  const edge = fleet.edge('edge-1');
-
-  await t.test('calls a service', async (t) => {
-    const response = await edge.fetch('web', '/sdk');
-    t.equal(response.status, 200);
-    t.equal(response.headers.get('x-edge'), 'edge-1');
-    t.equal(await response.text(), 'edge-1 GET /sdk');
-    const body = randomBytes(1_000_000);
-    const posted = await edge.fetch('web', '/echo', { method: 'POST', body });
-    t.ok(Buffer.from(await posted.arrayBuffer()).equals(body));
-  });
-
-  await t.test('tells what went wrong by code', async (t) => {
-    await t.rejects(edge.fetch('nothing', '/'), { code: 'service-unknown' });
-    await t.rejects(edge.fetch('refuses', '/'), { code: 'upstream-refused' });
-    await t.rejects(fleet.edge('nowhere').fetch('web', '/'), { code: 'edge-unknown' });
-  });
-
-  await t.test('dials, with half-close', async (t) => {
-    const stream = edge.dial('echo');
-    stream.end('hello');
-    t.equal(String(await buffer(stream)), 'hello');
-  });
-
-  for (const side of ['the agent', 'the client'] as const) {
-    await t.test(`a transfer survives every cut of the links of ${side}`, async (t) => {
-      const weak = side === 'the agent' ? cluster.weak('edge-1') : cluster.clientWeak;
-      const stream = edge.dial('echo');
-      const total = 24 * 1024 * 1024;
-      const sent = createHash('sha256');
-      const received = createHash('sha256');
-      let bytes = 0;
-      let cuts = 0;
-      const sink = new Writable({
-        write(chunk: Buffer, _encoding, done) {
-          received.update(chunk);
-          bytes += chunk.length;
-          // Mid-transfer, with bytes under way in both directions.
-          if (bytes > (cuts + 1) * (total / 5) && cuts < 3) {
-            cuts++;
-            weak.cutAll();
-          }
-          done();
-        },
-      });
-      await within('the transfer', Promise.all([pipeline(source(total, sent), stream, { end: true }), pipeline(stream, sink)]), 60_000);
-      t.equal(cuts, 3);
-      t.equal(bytes, total);
-      t.equal(received.digest('hex'), sent.digest('hex'));
-    });
-  }
-
-  await t.test('an upload is executed once, whatever happens to the links', async (t) => {
-    const body = randomBytes(8 * 1024 * 1024);
-    const answer = edge.fetch('web', '/hash', { method: 'POST', body });
-    cluster.weak('edge-1').cutAll();
-    cluster.clientWeak.cutAll();
-    const response = await within('the answer', answer, 30_000);
-    const sha256 = createHash('sha256').update(body).digest('hex');
-    t.strictSame(await response.json(), { bytes: body.length, sha256 });
-  });
-});
-
-async function* source(total: number, hash: ReturnType<typeof createHash>): AsyncGenerator<Buffer> {
-  for (let left = total; left > 0; ) {
-    const chunk = randomBytes(Math.min(left, 64 * 1024));
-    hash.update(chunk);
-    left -= chunk.length;
-    yield chunk;
-  }
-}
-
-/** Resolves when the other end took the stream; rejects with the reason why not. */
-async function opened(stream: NodeJS.EventEmitter): Promise<void> {
-  await within('the stream to open or fail', once(stream, 'open'));
-}
-
-/** Resolves at `close`, whatever came before it. */
-function closed(emitter: NodeJS.EventEmitter): Promise<void> {
-  return new Promise((resolve) => emitter.once('close', resolve));
-}
-
 function proxyArgs(cluster: Cluster): readonly string[] {
   const { ca, cert, key } = cluster.tlsFiles;
   return ['-x', cluster.apiUrl, '--proxy-cacert', ca, '--proxy-cert', cert, '--proxy-key', key];
-}
-
-async function tlsOf(cluster: Cluster): Promise<{ ca: string; cert: string; key: string }> {
-  const { chainPem, keyPem, trust } = await cluster.certificates.credentials('operator/tester');
-  return { ca: trust.pem, cert: chainPem, key: keyPem };
 }

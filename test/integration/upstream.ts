@@ -64,7 +64,8 @@ export async function startUpstream(t: Pick<Test, 'teardown'>, name: string): Pr
 }
 
 function answer(name: string, path: string, request: IncomingMessage, response: ServerResponse): void {
-  switch (path.split('?', 1)[0]) {
+  const [plain = ''] = path.split('?', 1);
+  switch (plain) {
     case '/hash':
       void hashOf(request).then(({ bytes, sha256 }) => response.end(JSON.stringify({ bytes, sha256 })));
       return;

@@ -16,7 +16,14 @@ test('Redis through a forwarded port bears redis-benchmark', { skip, timeout: 30
   const port = String(await startForward(t, cluster, 'edge-1', 'redis'));
   const requests = isLong ? 200_000 : 20_000;
   const bench = async (...args: string[]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await run('redis-benchmark', ['-p', port, '-q', '-n', String(requests), ...args]);
+    const { exitCode, stdout, stderr } = await run('redis-benchmark', [
+      '-p',
+      port,
+      '-q',
+      '-n',
+      String(requests),
+      ...args,
+    ]);
     const results = stdout.replaceAll(/^.*\r/gmu, '').trim();
     t.comment(`redis-benchmark ${args.join(' ')}\n${results}`);
     t.equal(exitCode, 0, stderr);
@@ -29,7 +36,8 @@ test('Redis through a forwarded port bears redis-benchmark', { skip, timeout: 30
   t.match(await bench('-t', 'lpush,lrange_100', '-c', '20'), /LRANGE_100/u);
 
   const { stdout } = await run('redis-cli', ['-p', port, 'info', 'commandstats']);
-  const calls = (command: string): number => Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`, 'u').exec(stdout)?.[1]);
+  const calls = (command: string): number =>
+    Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`, 'u').exec(stdout)?.[1]);
   t.equal(calls('set'), 2 * requests, 'each SET was executed once');
   t.equal(calls('get'), 2 * requests);
 });

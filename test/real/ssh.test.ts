@@ -24,7 +24,11 @@ test('ssh with `causeway dial` as its ProxyCommand', { skip, timeout: 120_000 },
   const folder = t.testdir();
 
   await t.test('a command, its output and its exit code', async (t) => {
-    const { exitCode, stdout, stderr } = await run('ssh', [...options, host, 'echo $((6 * 7)); echo problem >&2; exit 3']);
+    const { exitCode, stdout, stderr } = await run('ssh', [
+      ...options,
+      host,
+      'echo $((6 * 7)); echo problem >&2; exit 3',
+    ]);
     t.equal(stdout, '42\n', stderr);
     t.match(stderr, /problem/u);
     t.equal(exitCode, 3);
@@ -44,7 +48,8 @@ test('ssh with `causeway dial` as its ProxyCommand', { skip, timeout: 120_000 },
     const exited = once(child, 'exit');
     let screen = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (screen += chunk));
-    const shows = (text: string): Promise<unknown> => waitFor(`${JSON.stringify(text)} on the screen`, () => screen.includes(text));
+    const shows = (text: string): Promise<unknown> =>
+      waitFor(`${JSON.stringify(text)} on the screen`, () => screen.includes(text));
     child.stdin.write('PS1=ready\\>; stty cols 80; tty\n');
     await shows('/dev/pts/');
     child.stdin.write('echo sum-$((6 * 7))\n');

@@ -12,7 +12,12 @@ export const isLong = process.env['CAUSEWAY_LONG'] === '1';
 const program = fileURLToPath(new URL('../../bin/causeway', import.meta.url));
 
 /** Runs `causeway port-forward` until the test ends, and tells the local port that leads to the service. */
-export async function startForward(t: Pick<Test, 'teardown'>, fleet: FleetAccess, edge: string, to: string): Promise<number> {
+export async function startForward(
+  t: Pick<Test, 'teardown'>,
+  fleet: FleetAccess,
+  edge: string,
+  to: string,
+): Promise<number> {
   const args = ['port-forward', edge, `0:${to}`, '--json', '--config', fleet.writeClientFile()];
   const child = startCauseway(args, { env: noProxies }, ['ignore', 'pipe', 'inherit']);
   const exited = once(child, 'exit');

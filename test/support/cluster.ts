@@ -57,7 +57,12 @@ export class Cluster extends FleetAccess {
     const edges = edgeNames(options.edges ?? 1);
     const files = await createFleetFiles(edges);
     const limits = { ...defaultLimits, ...options.limits };
-    const replica = await startReplica({ config: replicaConfig(files.folder), log: silentLog, version: 'test', limits });
+    const replica = await startReplica({
+      config: replicaConfig(files.folder),
+      log: silentLog,
+      version: 'test',
+      limits,
+    });
     const cluster = new Cluster(files, replica, options, limits);
     t.teardown(() => cluster.close());
     if (options.clientWeak !== undefined) cluster.#clientWeak = await cluster.#weakLink(options.clientWeak);

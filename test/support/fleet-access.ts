@@ -187,15 +187,23 @@ export function edgeNames(count: number): readonly string[] {
 
 /** What the machine says of proxies and of whom to trust is not meant for what stays on loopback. */
 export const noProxies: Readonly<Record<string, string>> = Object.fromEntries(
-  ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'].flatMap((name) => [[name, ''], [name.toLowerCase(), '']]),
+  ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'].flatMap((name) => [
+    [name, ''],
+    [name.toLowerCase(), ''],
+  ]),
 );
 
 /** Runs a program to its end; never throws for its exit code. */
-export function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+export function run(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
   const options = { maxBuffer: 16 * 1024 * 1024, env: { ...process.env, ...noProxies, ...env } };
   return new Promise((resolve, reject) => {
     execFile(command, args, options, (error, stdout, stderr) => {
-      if (error !== null && typeof error.code !== 'number' && error.signal === undefined) reject(error);
+      if (error !== null && typeof error.code !== 'number' && error.signal === undefined)
+        reject(new Error(`${command} could not be run`, { cause: error }));
       else resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });
   });

@@ -31,7 +31,10 @@ export class MemoryCurve<Name extends string> {
   stop(): Readonly<Record<Name, MemoryReport>> {
     clearInterval(this.#timer);
     this.#look();
-    return Object.fromEntries(this.#samples.map(({ name, mib }) => [name, reportOf(mib)])) as Record<Name, MemoryReport>;
+    return Object.fromEntries(this.#samples.map(({ name, mib }) => [name, reportOf(mib)])) as Record<
+      Name,
+      MemoryReport
+    >;
   }
 
   #look(): void {
@@ -41,6 +44,8 @@ export class MemoryCurve<Name extends string> {
 
 function reportOf(samples: readonly number[]): MemoryReport {
   const maxFrom = (from: number, to: number): number =>
-    Math.round(Math.max(...samples.slice(Math.floor(from * samples.length), Math.max(1, Math.ceil(to * samples.length)))));
+    Math.round(
+      Math.max(...samples.slice(Math.floor(from * samples.length), Math.max(1, Math.ceil(to * samples.length)))),
+    );
   return { max: maxFrom(0, 1), curve: Array.from({ length: 10 }, (_, index) => maxFrom(index / 10, (index + 1) / 10)) };
 }

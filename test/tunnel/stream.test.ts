@@ -37,10 +37,7 @@ function joined(limits: Partial<TunnelLimits> = {}): Joined {
   join();
   return {
     open: (head) => new Stream(opener.open(target, head === undefined ? {} : { head })),
-    taken: async () => {
-      await waitFor(() => waiting.length > 0);
-      return waiting.shift() ?? t.fail('no stream');
-    },
+    taken: () => waitFor('a stream to arrive', () => waiting.shift()),
     endpoints: [opener, acceptor],
     rejoin: () => {
       port?.close(tunnelError('link-closed'));
@@ -50,7 +47,7 @@ function joined(limits: Partial<TunnelLimits> = {}): Joined {
 }
 
 async function nothingLeft(t: Test, { endpoints }: Joined): Promise<void> {
-  await waitFor(() => endpoints.every(({ streams }) => streams === 0));
+  await waitFor('all streams to end', () => endpoints.every(({ streams }) => streams === 0));
   for (const { retainedBytes, detachedStreams, pool } of endpoints) {
     t.strictSame([retainedBytes, detachedStreams, pool.freeBytes], [0, 0, defaultLimits.windowGrowthBytes]);
   }
@@ -102,7 +99,7 @@ t.test('who refuses sees no error, the opener sees the code', async (t) => {
   const failure = once(stream, 'error');
   other.refuse(tunnelError('service-unknown'));
   t.match(await failure, [{ code: 'service-unknown' }]);
-  await waitFor(() => other.closed);
+  await waitFor('the refused stream to close', () => other.closed);
   await nothingLeft(t, pair);
 });
 
@@ -166,12 +163,13 @@ t.test('a writer waits for a reader: no more than two windows are kept', async (
   stream.on('drain', () => {
     for (drained++; stream.write(Buffer.alloc(1000)); ) written += 1000;
   });
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await waitFor('the window to fill', () => pair.endpoints[1].retainedBytes >= windowBytes - 20_000);
+  await new Promise(setImmediate);
   t.ok(written < 5 * windowBytes, `${written} bytes`);
   for (const { retainedBytes } of pair.endpoints) t.ok(retainedBytes <= windowBytes + 20_000, `${retainedBytes} bytes`);
   const before = written;
   other.resume();
-  await waitFor(() => written > before + 10 * windowBytes);
+  await waitFor('the writer to go on', () => written > before + 10 * windowBytes);
   stream.on('error', () => {});
   other.on('error', () => {});
   stream.destroy();
@@ -241,9 +239,10 @@ t.test('a hundred stalled readers hold a window each, and no more', async (t) =>
     stream.on('drain', more);
     more();
   }
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await waitFor('all windows to fill', () => pair.endpoints[1].retainedBytes >= 90 * windowBytes);
+  await new Promise(setImmediate);
   for (const { retainedBytes } of pair.endpoints) t.ok(retainedBytes <= 100 * (windowBytes + 64 * 1024), `${retainedBytes} bytes`);
   for (const stream of streams) stream.destroy();
-  await waitFor(() => pair.endpoints.every(({ streams: left }) => left === 0));
+  await waitFor('all streams to end', () => pair.endpoints.every(({ streams: left }) => left === 0));
   t.equal(pair.endpoints[0].retainedBytes + pair.endpoints[1].retainedBytes, 0);
 });

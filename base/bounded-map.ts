@@ -1,0 +1,22 @@
+import { LRUCache } from 'lru-cache';
+
+/** A map of at most `maxEntries`: what was used least recently goes first. The one file that knows `lru-cache`. */
+export class BoundedMap<K extends object | string | number, V extends object | string | number> {
+  readonly #cache: LRUCache<K, V>;
+
+  constructor(maxEntries: number) {
+    this.#cache = new LRUCache({ max: maxEntries });
+  }
+
+  get size(): number {
+    return this.#cache.size;
+  }
+
+  get(key: K): V | undefined {
+    return this.#cache.get(key);
+  }
+
+  set(key: K, value: V): void {
+    this.#cache.set(key, value);
+  }
+}
