@@ -17,7 +17,7 @@ import { readVersion } from './version.ts';
 const causeway: CommandSpec = {
   name: 'causeway',
   summary: 'reaches edge sites behind NAT, through gateways in several data centers',
-  examples: ['dev', 'node ls', 'curl edge-1/hello/time', 'port-forward edge-1 8080:hello-tcp'],
+  examples: ['dev', 'node ls', 'curl edge-1/hello/time', 'port-forward edge-1 8080:hello'],
   notes: 'Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 not allowed, 5 unreachable.',
   commands: [
     devCommand,

@@ -18,6 +18,7 @@ const httpService = z.strictObject({
   connectTimeoutMs: z.int().positive().exactOptional(),
   headTimeoutMs: z.int().min(0).exactOptional(),
   silenceTimeoutMs: z.int().min(0).exactOptional(),
+  allowConnect: z.boolean().exactOptional(),
   maxConnections: z.int().positive().exactOptional(),
 });
 

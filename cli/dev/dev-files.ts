@@ -63,9 +63,7 @@ export async function writeAgentFile(
     keys: 'keys',
     data: 'data',
     services: [
-      { name: 'hello', kind: 'http', url: `http://127.0.0.1:${ports.hello}` },
-      // The same as bytes, for port-forward.
-      { name: 'hello-tcp', kind: 'tcp', address: `127.0.0.1:${ports.hello}` },
+      { name: 'hello', kind: 'http', url: `http://127.0.0.1:${ports.hello}`, allowConnect: true },
       { name: 'echo', kind: 'tcp', address: `127.0.0.1:${ports.echo}` },
     ],
   };

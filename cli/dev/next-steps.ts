@@ -18,7 +18,7 @@ export function nextSteps({ folder, files, replicas, edges }: DevPlan): string {
           `${causeway} curl ${edge}/hello/`,
           `curl --cacert ${path(join(files.operator, 'ca.pem'))} --cert ${path(join(files.operator, 'cert.pem'))} --key ${path(join(files.operator, 'key.pem'))} ${apiUrl(replica)}/edges/${edge}/hello/time`,
           `echo hello | ${causeway} dial ${edge} echo`,
-          `${causeway} port-forward ${edge} 8080:hello-tcp    # and then: curl http://127.0.0.1:8080/`,
+          `${causeway} port-forward ${edge} 8080:hello    # and then: curl http://127.0.0.1:8080/`,
         ]),
   ];
   return `The fleet runs: ${count(replicas.length, 'replica')}, ${count(edges.length, 'edge')}; everything is kept in ${path(folder)}, the logs in ${path(files.logs)}.

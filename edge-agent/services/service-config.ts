@@ -29,6 +29,11 @@ export interface HttpServiceConfig {
   readonly headTimeoutMs?: number;
   /** Silence within an answer. Default 0, wait for ever, since watches and event streams may be silent. Then `upstream-timeout`. */
   readonly silenceTimeoutMs?: number;
+  /**
+   * Lets TCP streams reach the service as well (`port-forward`, gRPC). They pass by what the agent checks, strips and injects
+   * of HTTP requests. Default false; only for `http://` URLs.
+   */
+  readonly allowConnect?: boolean;
   /** Connections at once; more requests wait for one. Default 1024: each watch holds one. */
   readonly maxConnections?: number;
 }

@@ -56,6 +56,7 @@ export class ServiceTable {
     } else if (kind === 'tcp') {
       if (name === '') void this.#dialAddress(stream, path);
       else if (service?.kind === 'tcp') serveTcp(stream, service.address, service.connectTimeoutMs);
+      else if (service?.http.config.allowConnect === true) serveTcp(stream, hostPortOf(service.http), service.http.connectTimeoutMs);
       else stream.refuse(unknown(name, service, kind));
     } else {
       stream.refuse(tunnelError('kind-unknown', { detail: kind }));
@@ -107,7 +108,11 @@ function addressOf({ name, address }: TcpServiceConfig): HostPort {
   return parsed;
 }
 
-/** A service of the other kind is as good as none: bytes to an HTTP service would pass by what is checked of its requests. */
+function hostPortOf({ hostname, port }: HttpService): HostPort {
+  return { host: hostname, port };
+}
+
+/** Bytes to an HTTP service would pass by what is checked of its requests: where its owner does not allow that, it is as good as none. */
 function unknown(name: string, service: Service | undefined, kind: string): CodedError {
   const detail = service === undefined ? name : `${name} is of kind ${service.kind}, not ${kind}`;
   return tunnelError('service-unknown', { detail });

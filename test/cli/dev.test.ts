@@ -166,7 +166,7 @@ test('dev runs a whole fleet', async (t) => {
 
   await t.test('port-forward keeps its ports while the agent is gone, and counts outlive it', async (t) => {
     const forward = startCauseway(
-      ['port-forward', 'edge-1', '0:hello-tcp', ':echo', '--json'],
+      ['port-forward', 'edge-1', '0:hello', ':echo', '--json'],
       { env: { CAUSEWAY_CONFIG: dev.state.client } },
       ['ignore', 'pipe', 'inherit'],
     );
@@ -184,7 +184,7 @@ test('dev runs a whole fleet', async (t) => {
       const found = events().filter(({ event }) => event === 'listening');
       return found.length === 2 ? found : undefined;
     });
-    const [hello = 0, echo = 0] = ['hello-tcp', 'echo'].map(
+    const [hello = 0, echo = 0] = ['hello', 'echo'].map(
       (to) => listening.find((event) => event.to === to)?.port ?? 0,
     );
     t.equal(await overHttp(hello, '/'), 'Hello from edge-1\n');

@@ -23,10 +23,10 @@ export function limitComments(source: string): Map<string, string> {
 
 /** A number with its unit, as the name's end says: `maxWindowBytes` is 8 MiB. */
 export function amount(name: string, value: number): string {
-  if (/Bytes$/u.test(name)) {
+  if (name.endsWith('Bytes')) {
     if (value >= 2 ** 20 && value % 2 ** 20 === 0) return `${value / 2 ** 20} MiB`;
     return value % 1024 === 0 ? `${value / 1024} KiB` : `${value.toLocaleString('en')} bytes`;
   }
-  if (/Ms$/u.test(name)) return value >= 1000 && value % 1000 === 0 ? `${value / 1000} s` : `${value} ms`;
+  if (name.endsWith('Ms')) return value >= 1000 && value % 1000 === 0 ? `${value / 1000} s` : `${value} ms`;
   return value.toLocaleString('en');
 }

@@ -110,7 +110,7 @@ function exampleTable(): PageTable {
     rows: examples.map((frame) => {
       const name = Object.entries(FrameType).find(([, type]) => type === frame.type)?.[0] ?? '';
       const bytes = encodeFrame(frame, defaultLimits.maxFrameBytes).toString('hex');
-      const [header = '', body = ''] = [bytes.slice(0, 16), bytes.slice(16)];
+      const [header, body] = [bytes.slice(0, 16), bytes.slice(16)];
       const fields = [header.slice(0, 2), header.slice(2, 4), header.slice(4, 8), header.slice(8)].join(' ');
       return [name, `\`${fields}\` \`${body}\``];
     }),

@@ -78,7 +78,10 @@ async function run(fleet: EnduranceFleet, size: Size, report: Report): Promise<v
   const here = await transfers;
   const seconds = (Date.now() - begin) / 1000;
   const called = await posts;
-  const there = await fleet.origin().ask('results');
+  const there = await waitFor('the other ends', async () => {
+    const results = await fleet.origin().ask('results');
+    return results.length >= size.streams ? results : undefined;
+  });
   const counted = new Map(await fleet.origin().ask('counts'));
 
   report.show('time', `${seconds.toFixed(1)} s, ${((2 * size.streams * size.bytes) / MIB / seconds).toFixed(0)} MiB/s both ways`);

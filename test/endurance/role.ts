@@ -21,16 +21,18 @@ export function roleOptions<T>(): T {
 export function serveRole(started: unknown, commands: Commands): void {
   process.once('disconnect', () => process.exit(0));
   process.on('message', ({ ask, command, input }: Ask) => {
-    const run = commands[command];
-    Promise.try(async () => {
-      if (run === undefined) throw new Error(`no command ${command}`);
-      return await run(input as never);
-    }).then(
+    obey(commands, command, input).then(
       (value) => say({ ask, value }),
       (error: unknown) => say({ ask, failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
     );
   });
   say({ started });
+}
+
+async function obey(commands: Commands, command: string, input: unknown): Promise<unknown> {
+  const run = commands[command];
+  if (run === undefined) throw new Error(`no command ${command}`);
+  return await run(input as never);
 }
 
 /** Frees what is free to be freed, so that what is measured afterwards is what is held. */

@@ -61,6 +61,7 @@ export async function transfer(duplex: Duplex, id: number, bytes: number, first:
     duplex.once('end', done);
     if (first.length > 0) take(first);
     duplex.on('data', take);
+    duplex.resume();
     send(duplex, id, bytes, sent).then(done, (cause: unknown) => resolve(String(cause)));
   });
   return { id, sentSha: sent.digest('hex'), receivedSha: received.digest('hex'), receivedBytes, error, gaps };

@@ -86,9 +86,9 @@ t.test('open is emitted when the other end takes the stream, not before', async 
   t.notOk(open);
   other.accept();
   await once(stream, 'open');
-  stream.destroy();
   other.on('error', () => {});
-  await once(other, 'close');
+  stream.destroy();
+  await waitFor('the other end to close', () => other.closed);
   await nothingLeft(t, pair);
 });
 
