@@ -47,6 +47,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const ticker = new Ticker(clock);
   const replicas = new ReplicaList(config.gateways, config.data);
   await replicas.load();
+  let epoch = 0;
   const uplink = new Uplink({
     clock,
     ticker,
@@ -55,17 +56,19 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     links: config.links,
     targets: () => replicas.targets,
     dial: (target) => dialLink(target, clientTls(keys), config.proxy ?? proxyFromEnvironment(target, env)),
-    hello: (active) => ({
+    hello: () => ({
       role: 'edge',
       version: 1,
       instance: endpoint.instance,
       agentVersion: version,
       services: services.services,
-      active,
+      epoch,
     }),
     onEvent: (event) => {
       logLink(log, event);
-      if (event.kind === 'opened') replicas.learn(event.welcome['replicas']);
+      if (event.kind !== 'opened') return;
+      replicas.learn(event.welcome['replicas']);
+      if (typeof event.welcome['epoch'] === 'number') epoch = event.welcome['epoch'];
     },
   });
   lifecycle.onClose('links', () => uplink.close(tunnelError('endpoint-closed', { detail: `the agent of ${edge} stopped` })));

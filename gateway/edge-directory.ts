@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EdgeNode } from '../api/index.ts';
 import type { Entry, Store, StoreEvent, Watch } from '../store/index.ts';
+import { tunnelError } from '../tunnel/index.ts';
 import { gatewayError } from './gateway-error.ts';
 
 const NODES = '/causeway/edgenodes/';
@@ -61,10 +62,6 @@ export class EdgeDirectory {
     return this.#records.get(edge)?.record;
   }
 
-  epochOf(edge: string): number {
-    return this.#epochs.get(edge)?.epoch.epoch ?? 0;
-  }
-
   /** Adds an edge. Errors: `already-exists`. */
   async create(name: string, spec: EdgeRecord['spec'], labels: Readonly<Record<string, string>> = {}): Promise<EdgeRecord> {
     const metadata = { name, uid: randomUUID(), creationTimestamp: new Date().toISOString(), labels };
@@ -94,12 +91,16 @@ export class EdgeDirectory {
     return found.record;
   }
 
-  /** The epoch of an agent's instance: the one that it has, or, for an instance that is new, the next. */
-  async claimEpoch(edge: string, instance: string): Promise<number> {
+  /**
+   * The epoch of an agent's instance: the one that it has, or, for an instance that is new, the next. An instance that had
+   * one before (`said`) and is not the latest any more has been superseded. Errors: `instance-superseded`.
+   */
+  async claimEpoch(edge: string, instance: string, said: number): Promise<number> {
     const key = EPOCHS + edge;
     for (;;) {
       const found = this.#epochs.get(edge);
       if (found?.epoch.instance === instance) return found.epoch.epoch;
+      if (said > 0 && said <= (found?.epoch.epoch ?? 0)) throw tunnelError('instance-superseded', { retryAfterMs: 60_000 });
       const next: Epoch = { epoch: (found?.epoch.epoch ?? 0) + 1, instance };
       const value = Buffer.from(JSON.stringify(next));
       const result = await this.#store.txn({ if: [{ key, modRevision: found?.revision ?? 0 }], then: [{ type: 'put', key, value }] });

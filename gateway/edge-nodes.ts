@@ -54,7 +54,8 @@ export class EdgeNodes {
         return [200, this.#node(await directory.update(name, spec, metadata.labels ?? {}, metadata.resourceVersion))];
       }
       case 'PATCH': {
-        const node = this.#node(this.#find(name));
+        // The status is what replicas see: nobody writes it, and nothing in it may stand in the way of a write.
+        const { status: _, ...node } = this.#node(this.#find(name));
         const { metadata, spec } = parseEdgeNode(merge(node, await readJson(request)));
         return [200, this.#node(await directory.update(name, spec, metadata.labels ?? {}))];
       }

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/index.ts';
+import type { Clock, CodedError } from '../base/index.ts';
 import { tunnelError, type Link, type Route, type Switch } from '../tunnel/index.ts';
 
 /** What an agent said of itself in its HELLO. */
@@ -6,8 +6,8 @@ export interface EdgeHello {
   readonly instance: string;
   readonly agentVersion: string;
   readonly services: readonly { readonly name: string; readonly kind: string }[];
-  /** The link is to carry the edge's streams. */
-  readonly active: boolean;
+  /** The epoch that this instance was given before; 0 when it is new. */
+  readonly epoch: number;
 }
 
 /** One link of an edge. */
@@ -40,7 +40,7 @@ interface Presence {
 
 interface Waiter {
   readonly wanted: { readonly gone: boolean };
-  readonly resolve: (link: Link | undefined) => void;
+  readonly resolve: (found: Link | CodedError) => void;
 }
 
 export interface EdgeRegistryOptions {
@@ -91,14 +91,18 @@ export class EdgeRegistry {
   /** Takes an edge's link that has been admitted. Links of an older instance are told that they are superseded. */
   add(edge: string, epoch: number, hello: EdgeHello, link: Link): void {
     let presence = this.#edges.get(edge);
+    if (presence !== undefined && presence.epoch > epoch) {
+      link.close(supersededError());
+      return;
+    }
     if (presence === undefined || presence.hello.instance !== hello.instance) {
       const superseded = presence === undefined ? [] : [...presence.links.keys()];
       presence = { hello, epoch, links: new Map(), active: undefined, lastContact: this.#options.wallClock() };
       this.#edges.set(edge, presence);
-      for (const old of superseded) old.close(tunnelError('instance-superseded', { retryAfterMs: 60_000 }));
+      for (const old of superseded) old.close(supersededError());
     }
     presence.links.set(link, this.#options.wallClock());
-    if (hello.active || presence.active === undefined) this.activate(edge, link);
+    if (presence.active === undefined) this.activate(edge, link);
     else this.#options.onChange?.(edge);
   }
 
@@ -128,32 +132,31 @@ export class EdgeRegistry {
   cut(edge: string): void {
     const presence = this.#edges.get(edge);
     for (const link of presence?.links.keys() ?? []) link.close(tunnelError('edge-denied', { retryAfterMs: 30_000 }));
-    for (const waiter of this.#waiting.get(edge) ?? []) waiter.resolve(undefined);
+    for (const waiter of [...(this.#waiting.get(edge) ?? [])]) waiter.resolve(tunnelError('edge-denied', { detail: edge }));
   }
 
   /** The link that reaches an edge, now or as soon as there is one. */
   route(edge: string, principal: string, wanted: { readonly gone: boolean }): Route | Promise<Route> {
     const active = this.#edges.get(edge)?.active;
     if (active !== undefined && !active.closed) return { port: active, principal };
-    return this.#wait(edge, wanted).then((link): Route => {
-      return link === undefined ? { refuse: tunnelError('not-opened', { detail: edge, retryAfterMs: 1000 }) } : { port: link, principal };
-    });
+    return this.#wait(edge, wanted).then((found): Route => ('code' in found ? { refuse: found } : { port: found, principal }));
   }
 
-  #wait(edge: string, wanted: { readonly gone: boolean }): Promise<Link | undefined> {
+  #wait(edge: string, wanted: { readonly gone: boolean }): Promise<Link | CodedError> {
     return new Promise((resolve) => {
       const waiters = this.#waiting.get(edge) ?? new Set();
       this.#waiting.set(edge, waiters);
       const waiter: Waiter = {
         wanted,
-        resolve: (link) => {
+        resolve: (found) => {
           timer.cancel();
           waiters.delete(waiter);
           if (waiters.size === 0 && this.#waiting.get(edge) === waiters) this.#waiting.delete(edge);
-          resolve(link);
+          resolve(found);
         },
       };
-      const timer = this.#options.clock.after(this.#options.holdMs, () => waiter.resolve(undefined));
+      const notOpened = tunnelError('not-opened', { detail: edge, retryAfterMs: 1000 });
+      const timer = this.#options.clock.after(this.#options.holdMs, () => waiter.resolve(notOpened));
       waiters.add(waiter);
     });
   }
@@ -161,4 +164,8 @@ export class EdgeRegistry {
   #wake(edge: string, link: Link): void {
     for (const waiter of [...(this.#waiting.get(edge) ?? [])]) waiter.resolve(link);
   }
+}
+
+function supersededError(): CodedError {
+  return tunnelError('instance-superseded', { retryAfterMs: 60_000 });
 }

@@ -1,10 +1,11 @@
-import { validate, z } from '../base/index.ts';
+import { isDnsLabel, validate, z } from '../base/index.ts';
 import type { IdentityKind } from '../certs/index.ts';
 import { tunnelError, type LinkBody } from '../tunnel/index.ts';
 import type { EdgeHello } from './edge-registry.ts';
-import { gatewayError } from './gateway-error.ts';
 
-const services = z.array(z.object({ name: z.string().max(63), kind: z.string().max(32) })).max(1000);
+const services = z
+  .array(z.object({ name: z.string().refine(isDnsLabel, 'expected a DNS label'), kind: z.string().min(1).max(32) }))
+  .max(256);
 
 const edgeHello = z.object({
   role: z.literal('edge'),
@@ -12,7 +13,7 @@ const edgeHello = z.object({
   instance: z.string().regex(/^[0-9a-f]{8,64}$/u),
   agentVersion: z.string().max(64).default(''),
   services: services.default([]),
-  active: z.boolean().default(false),
+  epoch: z.int().min(0).default(0),
 });
 
 const clientHello = z.object({ role: z.literal('client'), version: z.literal(1), instance: z.string().max(64) });
@@ -25,5 +26,5 @@ export function parseHello(kind: IdentityKind, body: LinkBody): Hello {
   const result = validate<Hello>(kind === 'edge' ? edgeHello : clientHello, body);
   if ('value' in result) return result.value;
   const [problem] = result.problems;
-  throw gatewayError('hello-malformed', { detail: problem === undefined ? '' : `${problem.path.join('.')}: ${problem.message}` });
+  throw tunnelError('hello-malformed', { detail: problem === undefined ? '' : `${problem.path.join('.')}: ${problem.message}` });
 }

@@ -2,19 +2,25 @@ import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { identifyPeer, identityName, linkServerTls, type Identity, type TlsCredentials } from '../certs/index.ts';
+import { identifyPeer, identityName, keyPinOf, linkServerTls, type Identity, type TlsCredentials } from '../certs/index.ts';
 import { CodedError, codeOf, messageOf, type Clock, type Log } from '../base/index.ts';
 import { Link, LINK_PATH, tunnelError, WsAcceptor, type LinkBody, type Ticker, type TunnelLimits, type Wire } from '../tunnel/index.ts';
 
-/** Who decides what becomes of a link. */
+/** What becomes of a link that was let in. */
+export interface LinkGuest {
+  readonly welcome: LinkBody;
+  /** The handshake is over: takes the link's streams. */
+  opened(): void;
+  updated(body: LinkBody): void;
+  closed(): void;
+}
+
+/** Who decides whether a link is let in. */
 export interface LinkDoor {
-  /** At the upgrade: throws a CodedError when this identity may not have a link. */
-  admit(identity: Identity): void;
-  /** At HELLO: throws a CodedError, or answers with the WELCOME. */
-  greet(identity: Identity, hello: LinkBody, link: Link): Promise<LinkBody>;
-  opened(identity: Identity, hello: LinkBody, link: Link): void;
-  updated(identity: Identity, body: LinkBody, link: Link): void;
-  closed(identity: Identity, link: Link, reason: CodedError): void;
+  /** At the upgrade: throws a CodedError when this identity, or this key (`keyPinOf`), may not have a link. */
+  admit(identity: Identity, keyPin: string): void;
+  /** At HELLO: rejects with a CodedError, or takes the guest in. */
+  greet(identity: Identity, hello: LinkBody, link: Link): Promise<LinkGuest>;
 }
 
 export interface LinkListenerOptions {
@@ -69,7 +75,7 @@ export class LinkListener {
     try {
       if (request.url !== LINK_PATH || !(socket instanceof TLSSocket)) throw tunnelError('link-refused', { detail: 'no such path' });
       identity = identifyPeer(socket, { trust: this.#options.credentials.trust, kinds: ['edge', 'operator', 'component'] });
-      door.admit(identity);
+      door.admit(identity, pinOf(socket));
     } catch (error) {
       log.warn('link-refused', { remote: request.socket.remoteAddress, error });
       refuseUpgrade(socket, error instanceof CodedError ? error : tunnelError('link-refused', { cause: error }));
@@ -79,9 +85,9 @@ export class LinkListener {
   }
 
   #onWire(identity: Identity, wire: Wire): void {
-    const { clock, ticker, limits, door, log } = this.#options;
+    const { clock, ticker, limits, log } = this.#options;
     const id = `${identityName(identity)}#${++this.#count}`;
-    let hello: LinkBody = {};
+    let guest: LinkGuest | undefined;
     const link: Link = new Link({
       id,
       wire,
@@ -90,28 +96,43 @@ export class LinkListener {
       ticker,
       limits,
       user: {
-        onHello: (body) => {
-          hello = body;
-          door.greet(identity, body, link).then(
-            (welcome) => link.welcome(welcome),
-            (error: unknown) => link.close(error instanceof CodedError ? error : tunnelError('link-refused', { cause: error })),
-          );
+        onHello: (hello) => {
+          void this.#greet(identity, hello, link).then((greeted) => {
+            guest = greeted;
+            if (guest !== undefined) link.welcome(guest.welcome);
+          });
         },
         onOpen: () => {
           log.info('link-opened', { link: id, remote: link.remote });
-          door.opened(identity, hello, link);
+          guest?.opened();
         },
-        onUpdate: (body) => door.updated(identity, body, link),
+        onUpdate: (body) => guest?.updated(body),
         onGoaway: () => {},
         onClose: (reason) => {
           this.#links.delete(link);
           log.info('link-closed', { link: id, code: reason.code, reason: reason.message });
-          door.closed(identity, link, reason);
+          guest?.closed();
         },
       },
     });
     this.#links.set(link, identity);
   }
+
+  /** Undefined when the link was turned down, and told why. */
+  async #greet(identity: Identity, hello: LinkBody, link: Link): Promise<LinkGuest | undefined> {
+    try {
+      return await this.#options.door.greet(identity, hello, link);
+    } catch (error) {
+      this.#options.log.warn('link-refused', { link: link.id, error });
+      link.close(error instanceof CodedError ? error : tunnelError('link-refused', { cause: error }));
+      return undefined;
+    }
+  }
+}
+
+function pinOf(socket: TLSSocket): string {
+  const leaf = socket.getPeerX509Certificate();
+  return leaf === undefined ? '' : keyPinOf(leaf);
 }
 
 function refuseRequest(response: ServerResponse): void {

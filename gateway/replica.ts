@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { Server } from 'node:https';
 import { metricsPath } from '../api/index.ts';
-import { identityName, loadKeyStore, type Identity } from '../certs/index.ts';
-import { codeOf, Lifecycle, Metrics, systemClock, type Clock, type Log } from '../base/index.ts';
+import { identityName, loadKeyStore } from '../certs/index.ts';
+import { codeOf, type CodedError, Lifecycle, Metrics, systemClock, type Clock, type Log } from '../base/index.ts';
 import { openEmbeddedStore } from '../store/index.ts';
 import {
   defaultLimits,
@@ -22,12 +22,12 @@ import {
 import { createApiListener } from './api-listener.ts';
 import { EdgeDirectory } from './edge-directory.ts';
 import { EdgeNodes } from './edge-nodes.ts';
-import { EdgeRegistry } from './edge-registry.ts';
+import { EdgeRegistry, type EdgeHello } from './edge-registry.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 import { gatewayError } from './gateway-error.ts';
 import { answerHealth, answerJson } from './health.ts';
 import { parseHello } from './hello.ts';
-import { LinkListener, type LinkDoor } from './link-listener.ts';
+import { LinkListener, type LinkDoor, type LinkGuest } from './link-listener.ts';
 import { OpenSockets } from './open-sockets.ts';
 import { createPublicListener } from './public-listener.ts';
 import { ReplicaMetrics } from './replica-metrics.ts';
@@ -139,42 +139,57 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     }
 
     function linkDoor(): LinkDoor {
+      const welcome = { version: 1, site: config.site, replica: config.name, replicas: config.advertise };
       return {
-        admit(identity) {
-          if (identity.kind === 'edge') requireAllowed(identity.id);
+        admit(identity, keyPin) {
+          if (identity.kind === 'edge') requireAllowed(identity.id, keyPin);
         },
-        async greet(identity, body) {
+        async greet(identity, body, link) {
           const hello = parseHello(identity.kind, body);
-          const welcome = { version: 1, site: config.site, replica: config.name, replicas: config.advertise };
-          if (hello.role === 'client' || identity.kind !== 'edge') return welcome;
-          const epoch = await directory.claimEpoch(identity.id, hello.instance);
-          requireAllowed(identity.id);
-          return { ...welcome, epoch };
-        },
-        opened(identity, body, link) {
-          link.streams = tunnelSwitch.attach(link);
-          if (identity.kind === 'edge') enter(identity, body, link);
-          else principals.set(link, identityName(identity));
-        },
-        updated(identity, body, link) {
-          if (identity.kind === 'edge' && body['active'] === true) registry.activate(identity.id, link);
-        },
-        closed(identity, link) {
-          principals.delete(link);
-          if (identity.kind === 'edge') registry.remove(identity.id, link);
+          if (identity.kind !== 'edge' || hello.role !== 'edge') return clientGuest(identityName(identity), link, welcome);
+          const epoch = await directory.claimEpoch(identity.id, hello.instance, hello.epoch);
+          // The whitelist may have changed while the store was asked.
+          if (directory.admission(identity.id) !== 'allowed') throw deniedError(identity.id);
+          return edgeGuest(identity.id, hello, epoch, link, { ...welcome, epoch });
         },
       };
     }
 
-    function enter(identity: Identity & { kind: 'edge' }, body: LinkBody, link: Link): void {
-      const hello = parseHello('edge', body);
-      if (hello.role === 'edge') registry.add(identity.id, directory.epochOf(identity.id), hello, link);
+    function edgeGuest(edge: string, hello: EdgeHello, epoch: number, link: Link, welcome: LinkBody): LinkGuest {
+      return {
+        welcome,
+        opened: () => {
+          link.streams = tunnelSwitch.attach(link);
+          registry.add(edge, epoch, hello, link);
+        },
+        updated: (body) => {
+          if (body['active'] === true) registry.activate(edge, link);
+        },
+        closed: () => registry.remove(edge, link),
+      };
     }
 
-    function requireAllowed(edge: string): void {
-      if (directory.admission(edge) !== 'allowed') throw tunnelError('edge-denied', { detail: edge, retryAfterMs: 30_000 });
+    function clientGuest(principal: string, link: Link, welcome: LinkBody): LinkGuest {
+      return {
+        welcome,
+        opened: () => {
+          link.streams = tunnelSwitch.attach(link);
+          principals.set(link, principal);
+        },
+        updated: () => {},
+        closed: () => principals.delete(link),
+      };
+    }
+
+    function requireAllowed(edge: string, keyPin: string): void {
+      const pinned = directory.find(edge)?.spec.keyPin;
+      if (directory.admission(edge) !== 'allowed' || (pinned !== undefined && pinned !== keyPin)) throw deniedError(edge);
     }
   }
+}
+
+function deniedError(edge: string): CodedError {
+  return tunnelError('edge-denied', { detail: edge, retryAfterMs: 30_000 });
 }
 
 async function listen(server: Server, { host, port }: { readonly host: string; readonly port: number }, name: string): Promise<number> {

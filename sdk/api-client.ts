@@ -1,5 +1,6 @@
 import { Agent, request as httpsRequest } from 'node:https';
-import { CodedError, messageOf } from '../base/index.ts';
+import { errorOfStatus } from '../api/index.ts';
+import { type CodedError, messageOf } from '../base/index.ts';
 import { clientTls, type KeyStore } from '../certs/index.ts';
 import { tunnelError } from '../tunnel/index.ts';
 
@@ -79,9 +80,7 @@ function isRefusedConnection(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
 }
 
-/** The replica's `Status` as an error with its code. */
-function errorOf({ status, headers }: ApiAnswer, body: unknown): CodedError {
-  const text = typeof body === 'object' && body !== null && 'message' in body ? String(body.message) : `HTTP ${status}`;
-  const code = headers['causeway-code'];
-  return new CodedError(typeof code === 'string' ? code : `http-${status}`, text, { status });
+/** The replica's `Status` as an error with its code; what answers with anything else is no replica. */
+function errorOf({ status }: ApiAnswer, body: unknown): CodedError {
+  return errorOfStatus(body) ?? tunnelError('link-refused', { detail: `HTTP ${status} without a Status` });
 }

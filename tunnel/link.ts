@@ -66,7 +66,8 @@ export class Link implements Port {
   readonly #openRate: OpenRate;
   readonly #openedAt: number;
   #phase: 'handshake' | 'open' | 'closed' = 'handshake';
-  #hello: LinkBody = {};
+  /** The dialer's, once it has come. */
+  #hello: LinkBody | undefined;
   #peerChannel: number;
   #ownChannel: number;
   /** Sent before all else, in order. */
@@ -160,7 +161,7 @@ export class Link implements Port {
     if (this.#phase !== 'handshake' || this.#role !== 'acceptor') return;
     this.#phase = 'open';
     this.#tell(FrameType.WELCOME, body);
-    this.#user.onOpen(this.#hello);
+    this.#user.onOpen(this.#hello ?? {});
   }
 
   update(body: LinkBody): void {
@@ -407,7 +408,7 @@ export class Link implements Port {
         if (!this.#scheduler.idle) this.#schedule();
         return;
       case FrameType.HELLO:
-        if (this.#phase !== 'handshake' || this.#role !== 'acceptor') throw unexpected('HELLO');
+        if (this.#phase !== 'handshake' || this.#role !== 'acceptor' || this.#hello !== undefined) throw unexpected('HELLO');
         this.#hello = frame.body;
         this.#user.onHello(frame.body);
         return;

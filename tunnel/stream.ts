@@ -76,7 +76,8 @@ export class Stream extends Duplex implements StreamUser {
   onClosed(error: CodedError | undefined): void {
     if (this.#over) return;
     this.#over = true;
-    if (error !== undefined) {
+    // Where both directions have ended here, nobody waits for an error any more.
+    if (error !== undefined && !(this.readableEnded && this.writableFinished)) {
       this.destroy(error);
     } else if (this.readableEnded) {
       this.destroy();

@@ -42,6 +42,12 @@ export const tunnelCodes = {
   'frame-unexpected': { status: 400, retryable: false, text: 'a frame that is not allowed in this state', fix: 'report it: this is a fault in the peer' },
   'text-message': { status: 400, retryable: false, text: 'a text message on a binary protocol', fix: 'connect with an agent or the SDK' },
   'handshake-timeout': { status: 408, retryable: true, text: 'no HELLO or WELCOME in time', fix: 'look at the network between the two' },
+  'hello-malformed': {
+    status: 400,
+    retryable: false,
+    text: 'the HELLO is not what the protocol says',
+    fix: 'upgrade the older side',
+  },
   'version-unsupported': { status: 426, retryable: false, text: 'no protocol version in common', fix: 'upgrade the older side' },
   'open-flood': { status: 429, retryable: true, text: 'streams were opened faster than allowed', fix: 'slow down' },
   'control-flood': { status: 429, retryable: true, text: 'the peer asks for more answers than it reads', fix: 'report it: this is a fault in the peer' },

@@ -20,8 +20,8 @@ export interface UplinkOptions {
   /** Where to dial; asked anew for each try, so that the list may change. */
   readonly targets: () => readonly string[];
   readonly dial: (target: string) => Promise<Wire>;
-  /** What each link says first; `active` when it is to carry the streams. */
-  readonly hello: (active: boolean) => LinkBody;
+  /** What each link says first; which of them is active is said by UPDATE. */
+  readonly hello: () => LinkBody;
   /** How many links to keep. Default 2: one carries everything, the other is ready. */
   readonly links?: number;
   readonly onEvent?: (event: UplinkEvent) => void;
@@ -147,7 +147,7 @@ export class Uplink {
       clock,
       ticker,
       limits: this.#limits,
-      hello: this.#options.hello(this.#active === undefined),
+      hello: this.#options.hello(),
       user: {
         onHello() {},
         onOpen: (welcome) => {

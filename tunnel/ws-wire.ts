@@ -184,6 +184,11 @@ export class WsAcceptor {
 
   /** Answers an upgrade; `onWire` gets the open wire. An upgrade that is not a link's is answered by `ws` itself. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, onWire: (wire: Wire) => void): void {
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+    if (!offered.includes(LINK_PROTOCOL)) {
+      socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
     const { remoteAddress, remotePort } = request.socket;
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       onWire(new WsWire(webSocket, socket, `${remoteAddress ?? ''}:${remotePort ?? ''}`, SERVER_HEADER_BYTES, false));

@@ -2,10 +2,14 @@ import { readFileSync } from 'node:fs';
 
 const EVERY_MS = 50;
 
-/** A process's resident memory now, in bytes. */
+/** A process's resident memory now, in bytes; 0 when it has ended. */
 export function rssOf(pid: number): number {
-  const match = /^VmRSS:\s+(\d+) kB$/mu.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(match?.[1] ?? 0) * 1024;
+  try {
+    const match = /^VmRSS:\s+(\d+) kB$/mu.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return Number(match?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
 }
 
 /** The most memory that processes held between its making and `stop`, in bytes. */

@@ -35,6 +35,12 @@ async function obey(commands: Commands, command: string, input: unknown): Promis
   return await run(input as never);
 }
 
+/** What V8 knows of this process's memory, in MiB. */
+export function heap(): Readonly<Record<string, number>> {
+  const { heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage();
+  return Object.fromEntries(Object.entries({ heapTotal, heapUsed, external, arrayBuffers }).map(([name, bytes]) => [name, Math.round(bytes / 2 ** 20)]));
+}
+
 /** Frees what is free to be freed, so that what is measured afterwards is what is held. */
 export async function settle(): Promise<void> {
   for (let round = 0; round < 3; round++) {

@@ -44,32 +44,43 @@ export async function stalledReaders(isLong: boolean): Promise<Report> {
   const report = new Report(`stalled readers: ${READERS} for ${size.stallMs / 1000} s, each phase with a fleet of its own`);
   const only = process.argv.slice(2).filter((argument) => /^\d$/u.test(argument)).map(Number);
   for (const [index, phase] of PHASES.entries()) {
-    if (only.length === 0 || only.includes(index)) await inFleet(phase, size, report);
+    if (only.length > 0 && !only.includes(index)) continue;
+    try {
+      await inFleet(phase, size, report);
+    } catch (error) {
+      report.equal(`${phase[0]}: failed`, String(error), '');
+    }
   }
   return report;
 }
 
 async function inFleet([name, begin]: Phase, size: Size, report: Report): Promise<void> {
   const fleet = await EnduranceFleet.start({ origins: ['main', 'hello'] });
+  let memory: MemoryWatch | undefined;
   try {
     await fleet.origin().ask('yieldToOthers');
     const caller = await fleet.startClient('caller');
     const clients = await Promise.all(Array.from({ length: PROCESSES }, (_, index) => fleet.startClient(`reader ${index}`)));
     for (const client of clients) await waitFor('the links of the clients', async () => (await client.ask('links')) > 0);
-    await call(caller, 2000);
+    await warmUp(caller);
     const before = [percentile(await call(caller, size.calls), 0.99), percentile(await call(caller, size.calls), 0.99)];
     const { replica } = fleet;
     const { agent } = fleet.edge();
     await Promise.all([replica.ask('settle'), agent.ask('settle')]);
     await pause(1000);
     const held = { replica: rssOf(replica.pid), agent: rssOf(agent.pid) };
-    const memory = new MemoryWatch({ replica: replica.pid, agent: agent.pid });
+    memory = new MemoryWatch({ replica: replica.pid, agent: agent.pid });
 
     await begin(clients);
     const until = Date.now() + size.stallMs;
     const during: number[] = [];
     while (during.length < 2 || Date.now() < until) during.push(percentile(await call(caller, size.calls), 0.99));
     const most = memory.stop();
+    if (process.env['ENDURANCE_HEAP'] !== undefined) {
+      report.show('  heap', JSON.stringify([await replica.ask('heap'), await agent.ask('heap')]));
+      await Promise.all([replica.ask('settle'), agent.ask('settle')]);
+      report.show('  settled', JSON.stringify([await replica.ask('heap'), await agent.ask('heap'), rssOf(replica.pid) >> 20, rssOf(agent.pid) >> 20]));
+    }
 
     for (const part of ['replica', 'agent'] as const) {
       const growth = (most[part] ?? 0) - held[part];
@@ -81,8 +92,23 @@ async function inFleet([name, begin]: Phase, size: Size, report: Report): Promis
     report.equal(`${name}: processes that died`, fleet.crashes.length, 0);
     for (const crash of fleet.crashes) report.show('  crash', crash);
   } finally {
+    memory?.stop();
     await fleet.stop();
   }
+}
+
+/** All paths in full swing once, so that what follows is not the price of starting. */
+async function warmUp(caller: Child<ClientRole>): Promise<void> {
+  await call(caller, 2000);
+  for (const direction of ['down', 'up'] as const) {
+    await caller.ask('pump', { direction });
+    await pause(700);
+    await caller.ask('release');
+  }
+  await caller.ask('stall', { how: 'http', source: 'endless', count: 1, reads: true });
+  await pause(700);
+  await caller.ask('release');
+  await call(caller, 500);
 }
 
 async function call(caller: Child<ClientRole>, count: number): Promise<readonly number[]> {

@@ -6,7 +6,7 @@ import { startCauseway } from '../cli/causeway.ts';
 import { type FleetAccess, noProxies } from '../support/fleet-access.ts';
 import { within } from '../support/wait-for.ts';
 
-/** Long forms, for a machine that has the time: `CAUSEWAY_LONG=1`. */
+/** Long forms, for a machine that has the time: `CAUSEWAY_LONG=1 tap --timeout=1800 test/real/transfer.test.ts`. */
 export const isLong = process.env['CAUSEWAY_LONG'] === '1';
 
 const program = fileURLToPath(new URL('../../bin/causeway', import.meta.url));

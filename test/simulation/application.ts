@@ -102,7 +102,9 @@ export class End implements StreamUser {
     if (this.closed) this.#options.host.fail(`${this.name} is closed twice`);
     this.closed = true;
     this.error = error;
-    this.#options.host.trace(`${this.name} is closed: ${error === undefined ? 'complete' : `${error.code} ${error.message}`}`);
+    this.#options.host.trace(
+      `${this.name} is closed: ${error === undefined ? 'complete' : `${error.code} ${error.message}`}`,
+    );
     this.#options.onClosed(error);
     if (error === undefined) {
       if (!this.#ended || this.written !== this.#options.writes.length) {

@@ -57,7 +57,11 @@ export class Cable {
       const send = wire.send.bind(wire);
       wire.send = (message, rest) => send(copyOf(message, rest));
     }
-    const end = (role: 'dialer' | 'acceptor', wire: MemoryWire, { process, ticker, limits, ...told }: CableEnd): Link => {
+    const end = (
+      role: 'dialer' | 'acceptor',
+      wire: MemoryWire,
+      { process, ticker, limits, ...told }: CableEnd,
+    ): Link => {
       const link: Link = new Link({
         id: options.id,
         wire,
@@ -70,7 +74,8 @@ export class Cable {
           onHello: () => link.welcome({}),
           onOpen: (body) => {
             told.onOpen(link, body);
-            if (options.tracing) link.streams = traced(link.streams, (text) => options.trace(`${process.name} < ${options.id} ${text}`));
+            if (options.tracing)
+              link.streams = traced(link.streams, (text) => options.trace(`${process.name} < ${options.id} ${text}`));
           },
           onUpdate: (body) => told.onUpdate(link, body),
           onGoaway() {},
@@ -141,7 +146,9 @@ function traced(user: PortUser | undefined, trace: (text: string) => void): Port
   };
 }
 
-const names: Readonly<Record<number, string>> = Object.fromEntries(Object.entries(FrameType).map(([name, type]) => [type, name]));
+const names: Readonly<Record<number, string>> = Object.fromEntries(
+  Object.entries(FrameType).map(([name, type]) => [type, name]),
+);
 
 function describe(frame: StreamFrame): string {
   const fields: string[] = [];

@@ -9,7 +9,6 @@ export class Late<T> extends Promise<T> {
     return new Late<T>(() => {});
   }
 
-  // oxlint-disable-next-line unicorn/no-thenable
   override then<A = T, B = never>(kept?: ((value: T) => A | PromiseLike<A>) | null): Promise<A | B> {
     this.#follow = kept ?? undefined;
     return new Promise(() => {});

@@ -8,7 +8,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Copies the tunnel and the simulation into `folder`, below the checkout so that its packages are found. */
 export function copyInto(folder: string): void {
-  for (const part of ['base', 'tunnel', join('test', 'simulation')]) cpSync(join(root, part), join(folder, part), { recursive: true });
+  for (const part of ['base', 'tunnel', join('test', 'simulation')])
+    cpSync(join(root, part), join(folder, part), { recursive: true });
 }
 
 /** How often the text that a mutant replaces stands in its file. */
@@ -18,13 +19,18 @@ export function occurrences({ file, find }: Mutant): number {
 
 export function mutate(folder: string, { file, find, replace }: Mutant): void {
   const path = join(folder, 'tunnel', file);
-  writeFileSync(path, readFileSync(path, 'utf8').replace(find, () => replace));
+  writeFileSync(
+    path,
+    readFileSync(path, 'utf8').replace(find, () => replace),
+  );
 }
 
 /** Plays seeds on the copy until one fails: its line, or undefined when all are clean. A run that does not end is a failure. */
 export async function firstFailure(folder: string, seeds: number, timeoutMs: number): Promise<string | undefined> {
   const script = join(folder, 'test', 'simulation', 'run.ts');
-  const child = spawn(process.execPath, [script, '--seeds', String(seeds), '--stop'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [script, '--seeds', String(seeds), '--stop'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);

@@ -81,7 +81,11 @@ export function planRequest(random: Random, untilMs: number): RequestPlan {
     headBytes: random.chance(0.2) ? random.int(200, 900) : random.int(4, 40),
     up: planDirection(random),
     down: planDirection(random),
-    answer: random.chance(0.05) ? 'refuse' : random.chance(0.03) ? 'denied' : random.pick('accept', 'accept', 'lazy', 'later'),
+    answer: random.chance(0.05)
+      ? 'refuse'
+      : random.chance(0.03)
+        ? 'denied'
+        : random.pick('accept', 'accept', 'lazy', 'later'),
     answerAfterMs: random.int(1, 900),
     openerAbortsAfterMs: random.chance(0.1) ? random.int(0, 1500) : undefined,
     acceptorAbortsAfterMs: random.chance(0.07) ? random.int(0, 1500) : undefined,

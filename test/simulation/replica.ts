@@ -112,7 +112,9 @@ export class Replica {
         return { refuse: tunnelError('not-here') };
       case 'later': {
         const late = Late.create<Route>();
-        this.process.after(lookup.afterMs, () => late.keep(wanted.gone ? refuse(tunnelError('not-here')) : this.#find(open, from)));
+        this.process.after(lookup.afterMs, () =>
+          late.keep(wanted.gone ? refuse(tunnelError('not-here')) : this.#find(open, from)),
+        );
         return late;
       }
     }

@@ -32,7 +32,8 @@ function play(world: World): void {
   run(world.calmAt + SETTLE_MS, () => world.over && world.empty);
   if (world.failure === undefined && !(world.over && world.empty)) world.fail(`stuck: ${world.describe()}`);
   run(world.clock.now() + FORGET_MS, () => world.empty && world.forgotten);
-  if (world.failure === undefined && !(world.empty && world.forgotten)) world.fail(`not forgotten: ${world.describe()}`);
+  if (world.failure === undefined && !(world.empty && world.forgotten))
+    world.fail(`not forgotten: ${world.describe()}`);
   world.close();
   run(world.clock.now() + FORGET_MS, () => world.clock.pending === 0);
   if (world.failure === undefined) world.checkNothingLeft();

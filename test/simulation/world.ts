@@ -122,11 +122,13 @@ export class World {
       if (acceptor !== undefined && !acceptor.closed) left.push(describeEnd(acceptor));
     }
     for (const { name, endpoint } of this.parties) {
-      if (endpoint.streams > 0) left.push(`${name} holds ${endpoint.streams} streams, ${endpoint.detachedStreams} detached`);
+      if (endpoint.streams > 0)
+        left.push(`${name} holds ${endpoint.streams} streams, ${endpoint.detachedStreams} detached`);
     }
     for (const replica of this.replicas) {
       const { crossings, queuedBytes } = replica.switch;
-      if (crossings > 0 || queuedBytes > 0) left.push(`${replica.name} holds ${crossings} crossings, ${queuedBytes} bytes`);
+      if (crossings > 0 || queuedBytes > 0)
+        left.push(`${replica.name} holds ${crossings} crossings, ${queuedBytes} bytes`);
     }
     return left.join('; ');
   }
@@ -145,11 +147,13 @@ export class World {
   /** What has to be as it was in the beginning. */
   checkNothingLeft(): void {
     for (const { name, pool, limits, endpoint } of this.parties) {
-      if (pool.freeBytes !== limits.windowGrowthBytes) this.fail(`${name} has lost ${limits.windowGrowthBytes - pool.freeBytes} bytes of its pool`);
+      if (pool.freeBytes !== limits.windowGrowthBytes)
+        this.fail(`${name} has lost ${limits.windowGrowthBytes - pool.freeBytes} bytes of its pool`);
       if (endpoint.streams > 0) this.fail(`${name} keeps ${endpoint.streams} streams after its end`);
     }
     for (const { name, pool, limits } of this.replicas) {
-      if (pool.freeBytes !== limits.windowGrowthBytes) this.fail(`${name} has lost ${limits.windowGrowthBytes - pool.freeBytes} bytes of its pool`);
+      if (pool.freeBytes !== limits.windowGrowthBytes)
+        this.fail(`${name} has lost ${limits.windowGrowthBytes - pool.freeBytes} bytes of its pool`);
     }
     if (this.clock.pending > 0) this.fail(`${this.clock.pending} timers are left`);
   }
@@ -161,16 +165,21 @@ export class World {
   }
 
   #addReplica(name: string): void {
-    const replica = new Replica(this.#process(name), name, { ...this.limits.hop, ...(this.calm ? AMPLE : {}) }, {
-      whereabouts: this.whereabouts,
-      onActive: (edge, whereabouts) => this.#onActive(edge, whereabouts),
-      lookup: () => {
-        const { random } = this;
-        if (this.calm || random.chance(0.7)) return { kind: 'now' };
-        return random.chance(0.3) ? { kind: 'refuse' } : { kind: 'later', afterMs: random.int(1, 300) };
+    const replica = new Replica(
+      this.#process(name),
+      name,
+      { ...this.limits.hop, ...(this.calm ? AMPLE : {}) },
+      {
+        whereabouts: this.whereabouts,
+        onActive: (edge, whereabouts) => this.#onActive(edge, whereabouts),
+        lookup: () => {
+          const { random } = this;
+          if (this.calm || random.chance(0.7)) return { kind: 'now' };
+          return random.chance(0.3) ? { kind: 'refuse' } : { kind: 'later', afterMs: random.int(1, 300) };
+        },
+        fail: (message) => this.fail(message),
       },
-      fail: (message) => this.fail(message),
-    });
+    );
     this.replicas.push(replica);
     const [first] = this.replicas;
     if (first !== undefined && first !== replica) this.#keepPeer(replica, first);
@@ -383,7 +392,8 @@ export class World {
     const forgot = ended || elapsedMs >= keepDetachedMs || detachedBytes < 10_000;
     const explained: Readonly<Record<string, boolean>> = {
       // It may have been sent to an instance that had ended long before, over a link that nobody knew to be dead.
-      'outcome-unknown': forgot || elapsedMs >= resumeWithinMs || exchange.plan.answer === 'denied' || last !== undefined,
+      'outcome-unknown':
+        forgot || elapsedMs >= resumeWithinMs || exchange.plan.answer === 'denied' || last !== undefined,
       'stream-lost': forgot || elapsedMs >= resumeWithinMs,
       'gone': forgot,
       'upstream-failed': exchange.acceptor?.aborted === true,
@@ -403,7 +413,13 @@ export class World {
     if (exchange.executions > 0) this.fail(`request ${exchange.number} was executed, and its opener was told ${code}`);
     exchange.promised = true;
     // Whoever is told that nothing was executed may try again.
-    if (exchange.tries < 3 && exchange.client.process.alive && !exchange.client.closing && code !== 'denied' && code !== 'service-unknown') {
+    if (
+      exchange.tries < 3 &&
+      exchange.client.process.alive &&
+      !exchange.client.closing &&
+      code !== 'denied' &&
+      code !== 'service-unknown'
+    ) {
       this.#unopened++;
       this.clock.after(100, () => {
         this.#unopened--;
@@ -428,11 +444,13 @@ export class World {
       exchange.executions++;
       this.trace(`${end.name} executes it`);
       if (exchange.executions > 1) this.fail(`request ${exchange.number} is executed ${exchange.executions} times`);
-      if (exchange.promised) this.fail(`request ${exchange.number} is executed after its opener was told that it is not`);
+      if (exchange.promised)
+        this.fail(`request ${exchange.number} is executed after its opener was told that it is not`);
       if (plan.answer !== 'lazy') core.accept();
       end.start();
       const { acceptorAbortsAfterMs } = plan;
-      if (acceptorAbortsAfterMs !== undefined) party.process.after(acceptorAbortsAfterMs, () => end.abort('upstream-failed'));
+      if (acceptorAbortsAfterMs !== undefined)
+        party.process.after(acceptorAbortsAfterMs, () => end.abort('upstream-failed'));
     };
     const end: End = new End({
       name: `request ${exchange.number} at ${party.process.name}`,
@@ -461,7 +479,9 @@ export class World {
     const clientGone = !client.process.alive || client.closing;
     const explained: Readonly<Record<string, boolean>> = {
       'canceled': opener?.aborted === true,
-      'stream-lost': this.clock.now() - exchange.openedAt >= this.limits.endpoint.keepDetachedMs || this.limits.endpoint.detachedBytes < 10_000,
+      'stream-lost':
+        this.clock.now() - exchange.openedAt >= this.limits.endpoint.keepDetachedMs ||
+        this.limits.endpoint.detachedBytes < 10_000,
       'endpoint-closed': clientGone || exchange.acceptorParty?.closing === true,
       'service-unknown': plan.answer === 'refuse',
     };
@@ -470,7 +490,12 @@ export class World {
 
   /** An end that lives and is not closed, of a process that lives. */
   #lingers({ client, opener, acceptor, acceptorParty }: Exchange): boolean {
-    if (opener !== undefined && client.process.alive && (!opener.closed || (opener.error === undefined && !opener.atEnd))) return true;
+    if (
+      opener !== undefined &&
+      client.process.alive &&
+      (!opener.closed || (opener.error === undefined && !opener.atEnd))
+    )
+      return true;
     return (
       acceptor !== undefined &&
       acceptorParty?.process.alive === true &&
@@ -547,7 +572,9 @@ export class World {
 
   /** Whoever loses a path may give up while it looks for another one, or as soon as there is one. */
   #giveUpSoon(party?: Party): void {
-    const open = this.exchanges.filter(({ opener, client }) => opener?.closed === false && client === (party ?? client));
+    const open = this.exchanges.filter(
+      ({ opener, client }) => opener?.closed === false && client === (party ?? client),
+    );
     const exchange = this.random.anyOf(open);
     const end = this.random.chance(0.7) ? exchange?.opener : exchange?.acceptor;
     const process = end === exchange?.opener ? exchange?.client.process : exchange?.acceptorParty?.process;
@@ -560,7 +587,9 @@ export class World {
   #endParty(kind: 'edge' | 'client', killed: boolean): void {
     const inside = new Set(this.replicas.flatMap((replica) => replica.inside));
     const party = this.random.anyOf(
-      this.parties.filter((each) => each.name.startsWith(kind) && each.process.alive && !each.closing && !inside.has(each)),
+      this.parties.filter(
+        (each) => each.name.startsWith(kind) && each.process.alive && !each.closing && !inside.has(each),
+      ),
     );
     if (party === undefined) return;
     this.trace(`${party.process.name} ${killed ? 'is killed' : 'shuts down'}`);
@@ -600,7 +629,8 @@ export class World {
     if (!process.alive) return;
     process.alive = false;
     const told = this.random.chance(0.7);
-    for (const cable of this.#cables) if (cable.dialer === process || cable.acceptor === process) cable.die(process, told);
+    for (const cable of this.#cables)
+      if (cable.dialer === process || cable.acceptor === process) cable.die(process, told);
     const index = this.parties.findIndex((party) => party.process === process);
     if (index < 0) return;
     const [party] = this.parties.splice(index, 1);

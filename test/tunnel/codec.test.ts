@@ -8,7 +8,13 @@ import { oracleEncode } from './oracle-codec.ts';
 import { randomFrame } from './random-frame.ts';
 
 const MAX_FRAME_BYTES = 300;
-const limits: TunnelLimits = { ...defaultLimits, maxDataBytes: 292, maxFrameBytes: MAX_FRAME_BYTES, maxHeadBytes: 4000, maxHelloBytes: 4000 };
+const limits: TunnelLimits = {
+  ...defaultLimits,
+  maxDataBytes: 292,
+  maxFrameBytes: MAX_FRAME_BYTES,
+  maxHeadBytes: 4000,
+  maxHelloBytes: 4000,
+};
 
 const open: OpenFrame = {
   type: FrameType.OPEN,
@@ -25,19 +31,51 @@ const open: OpenFrame = {
 
 /** A frame and its bytes: header (type, flags, length, channel), then the fields. */
 const vectors: readonly (readonly [name: string, frame: Frame, hex: string])[] = [
-  ['DATA', { type: FrameType.DATA, channel: 5, offset: 0x1_0000_0002, blocked: false, payload: Buffer.from('hi') }, '13 00 000a 00000005  0000000100000002  6869'],
-  ['DATA, blocked', { type: FrameType.DATA, channel: 5, offset: 0, blocked: true, payload: Buffer.from('x') }, '13 02 0009 00000005  0000000000000000  78'],
+  [
+    'DATA',
+    { type: FrameType.DATA, channel: 5, offset: 0x1_0000_0002, blocked: false, payload: Buffer.from('hi') },
+    '13 00 000a 00000005  0000000100000002  6869',
+  ],
+  [
+    'DATA, blocked',
+    { type: FrameType.DATA, channel: 5, offset: 0, blocked: true, payload: Buffer.from('x') },
+    '13 02 0009 00000005  0000000000000000  78',
+  ],
   ['FIN', { type: FrameType.FIN, channel: 7, offset: 258 }, '14 00 0008 00000007  0000000000000102'],
-  ['CREDIT', { type: FrameType.CREDIT, channel: 2, received: 1, limit: 2 }, '15 00 0010 00000002  0000000000000001 0000000000000002'],
-  ['ACCEPT', { type: FrameType.ACCEPT, channel: 2, received: 0, limit: 16 }, '11 00 0010 00000002  0000000000000000 0000000000000010'],
-  ['RESUMED', { type: FrameType.RESUMED, channel: 2, received: 255, limit: 256 }, '18 00 0010 00000002  00000000000000ff 0000000000000100'],
+  [
+    'CREDIT',
+    { type: FrameType.CREDIT, channel: 2, received: 1, limit: 2 },
+    '15 00 0010 00000002  0000000000000001 0000000000000002',
+  ],
+  [
+    'ACCEPT',
+    { type: FrameType.ACCEPT, channel: 2, received: 0, limit: 16 },
+    '11 00 0010 00000002  0000000000000000 0000000000000010',
+  ],
+  [
+    'RESUMED',
+    { type: FrameType.RESUMED, channel: 2, received: 255, limit: 256 },
+    '18 00 0010 00000002  00000000000000ff 0000000000000100',
+  ],
   ['PING', { type: FrameType.PING, channel: 0, nonce: 9 }, '03 00 0008 00000000  0000000000000009'],
   ['PONG', { type: FrameType.PONG, channel: 0, nonce: 2 ** 53 - 1 }, '04 00 0008 00000000  001fffffffffffff'],
   ['LINK_ACK', { type: FrameType.LINK_ACK, channel: 0, bytes: 65_536 }, '05 00 0008 00000000  0000000000010000'],
-  ['RESET', { type: FrameType.RESET, channel: 3, ack: false, code: 'c', message: '' }, `16 00 0019 00000003  ${hex('{"code":"c","message":""}')}`],
-  ['RESET, acknowledging', { type: FrameType.RESET, channel: 3, ack: true, code: 'c', message: '' }, `16 04 0019 00000003  ${hex('{"code":"c","message":""}')}`],
+  [
+    'RESET',
+    { type: FrameType.RESET, channel: 3, ack: false, code: 'c', message: '' },
+    `16 00 0019 00000003  ${hex('{"code":"c","message":""}')}`,
+  ],
+  [
+    'RESET, acknowledging',
+    { type: FrameType.RESET, channel: 3, ack: true, code: 'c', message: '' },
+    `16 04 0019 00000003  ${hex('{"code":"c","message":""}')}`,
+  ],
   ['DETACH', { type: FrameType.DETACH, channel: 3, code: 'moved' }, `19 00 0010 00000003  ${hex('{"code":"moved"}')}`],
-  ['REFUSE', { type: FrameType.REFUSE, channel: 3, code: 'c', message: 'm', instance: 'i', retryAfterMs: 7 }, `12 00 003a 00000003  ${hex('{"code":"c","message":"m","instance":"i","retryAfterMs":7}')}`],
+  [
+    'REFUSE',
+    { type: FrameType.REFUSE, channel: 3, code: 'c', message: 'm', instance: 'i', retryAfterMs: 7 },
+    `12 00 003a 00000003  ${hex('{"code":"c","message":"m","instance":"i","retryAfterMs":7}')}`,
+  ],
   ['HELLO', { type: FrameType.HELLO, channel: 0, body: { v: 1 } }, `01 00 0007 00000000  ${hex('{"v":1}')}`],
   ['WELCOME', { type: FrameType.WELCOME, channel: 0, body: {} }, '02 00 0002 00000000  7b7d'],
   ['GOAWAY', { type: FrameType.GOAWAY, channel: 0, body: {} }, '06 00 0002 00000000  7b7d'],
@@ -91,7 +129,11 @@ t.test('each frame has these bytes', async (t) => {
     t.equal(encodeFrame(frame, MAX_FRAME_BYTES).toString('hex'), unhex(bytes).toString('hex'), `${name} is encoded`);
     t.strictSame(decodeAll(unhex(bytes)).map(bare), [frame], `${name} is decoded`);
   }
-  t.equal(new Set(vectors.map(([, { type }]) => type)).size, Object.keys(FrameType).length - 1, 'all types but PAD are there');
+  t.equal(
+    new Set(vectors.map(([, { type }]) => type)).size,
+    Object.keys(FrameType).length - 1,
+    'all types but PAD are there',
+  );
 });
 
 t.test('random frames have the bytes that the slow codec gives them, and come back as they were', async (t) => {
@@ -119,7 +161,7 @@ t.test('a head that spans frames is put together, over messages too', async (t) 
   const bytes = encodeFrame(frame, MAX_FRAME_BYTES);
   const decoder = new FrameDecoder(limits);
   const frames: Frame[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = 8 + bytes.readUInt16BE(at + 2);
     frames.push(...decodeAll(bytes.subarray(at, at + length), decoder));
     at += length;
@@ -128,7 +170,9 @@ t.test('a head that spans frames is put together, over messages too', async (t) 
 });
 
 t.test('an unknown type is skipped from 0x80 up, and ends the link below', async (t) => {
-  t.strictSame(decodeAll(unhex('81 00 0002 00000009 ffff  03 00 0008 00000000 0000000000000001')), [{ type: FrameType.PING, channel: 0, nonce: 1 }]);
+  t.strictSame(decodeAll(unhex('81 00 0002 00000009 ffff  03 00 0008 00000000 0000000000000001')), [
+    { type: FrameType.PING, channel: 0, nonce: 1 },
+  ]);
   t.equal(failure(unhex('7f 00 0000 00000000')), 'frame-unknown');
   t.equal(failure(unhex('00 00 0000 00000000')), 'frame-unknown');
 });
@@ -148,11 +192,27 @@ t.test('what breaks the format ends the link with a code', async (t) => {
     ['a HELLO that is a list', '01 00 0002 00000000 5b5d', 'frame-malformed'],
     ['an OPEN shorter than its fixed part', '10 00 0004 00000001 00000000', 'frame-malformed'],
     ['an OPEN whose target is longer than itself', `10 00 002a 00000001 ${'00'.repeat(40)} ffff`, 'frame-malformed'],
-    ['an OPEN whose target is not a list', `10 00 002c 00000001 ${'00'.repeat(20)} 01 ${'00'.repeat(19)} 0002 7b7d`, 'frame-malformed'],
-    ['an OPEN whose target lacks fields', `10 00 002c 00000001 ${'00'.repeat(20)} 01 ${'00'.repeat(19)} 0002 5b5d`, 'frame-malformed'],
-    ['an OPEN of an unknown class', `10 00 002c 00000001 ${'00'.repeat(20)} 03 ${'00'.repeat(19)} 0002 5b5d`, 'frame-malformed'],
+    [
+      'an OPEN whose target is not a list',
+      `10 00 002c 00000001 ${'00'.repeat(20)} 01 ${'00'.repeat(19)} 0002 7b7d`,
+      'frame-malformed',
+    ],
+    [
+      'an OPEN whose target lacks fields',
+      `10 00 002c 00000001 ${'00'.repeat(20)} 01 ${'00'.repeat(19)} 0002 5b5d`,
+      'frame-malformed',
+    ],
+    [
+      'an OPEN of an unknown class',
+      `10 00 002c 00000001 ${'00'.repeat(20)} 03 ${'00'.repeat(19)} 0002 5b5d`,
+      'frame-malformed',
+    ],
     ['a RESET whose code is a number', `16 00 000a 00000001 ${hex('{"code":1}')}`, 'frame-malformed'],
-    ['a REFUSE that asks to wait a negative time', `12 00 0013 00000001 ${hex('{"retryAfterMs":-1}')}`, 'frame-malformed'],
+    [
+      'a REFUSE that asks to wait a negative time',
+      `12 00 0013 00000001 ${hex('{"retryAfterMs":-1}')}`,
+      'frame-malformed',
+    ],
     ['another frame inside a head', '01 01 0001 00000000 7b  03 00 0008 00000000 0000000000000001', 'frame-malformed'],
     ['an empty fragment', '01 01 0000 00000000', 'frame-malformed'],
   ];
@@ -171,7 +231,8 @@ t.test('cut, changed and made-up messages end in a code, and nothing is read bey
   for (let round = 0; round < 20_000; round++) {
     const bytes = encodeFrame(randomFrame(random), MAX_FRAME_BYTES);
     const message = random.chance(0.5) ? bytes.subarray(0, random.int(0, bytes.length)) : Buffer.from(bytes);
-    for (let left = random.int(0, 4); left > 0 && message.length > 0; left--) message[random.int(0, message.length - 1)] = random.int(0, 255);
+    for (let left = random.int(0, 4); left > 0 && message.length > 0; left--)
+      message[random.int(0, message.length - 1)] = random.int(0, 255);
     // Anything but a CodedError is thrown on, and fails the test.
     failure(message);
   }
@@ -182,7 +243,10 @@ t.test('what a reader would not take is known beforehand', async (t) => {
   t.ok(openFits(target, 'i', Buffer.alloc(3900), limits));
   t.notOk(openFits(target, 'i', Buffer.alloc(4000), limits), 'a head that is too long');
   t.notOk(openFits({ ...target, service: 's'.repeat(64) }, 'i', Buffer.alloc(0), limits), 'a field that is too long');
-  t.notOk(openFits({ ...target, path: '\ufffd'.repeat(32_768) }, 'i', Buffer.alloc(0), defaultLimits), 'text that is too long as bytes');
+  t.notOk(
+    openFits({ ...target, path: '\ufffd'.repeat(32_768) }, 'i', Buffer.alloc(0), defaultLimits),
+    'text that is too long as bytes',
+  );
 });
 
 t.test('a frame is given another channel in its place', async (t) => {
@@ -192,6 +256,13 @@ t.test('a frame is given another channel in its place', async (t) => {
 });
 
 t.test('a wait that is not a whole number is rounded up, so that no reader takes it amiss', async (t) => {
-  const frame: Frame = { type: FrameType.REFUSE, channel: 1, code: 'overloaded', message: '', instance: '', retryAfterMs: 0.5 };
+  const frame: Frame = {
+    type: FrameType.REFUSE,
+    channel: 1,
+    code: 'overloaded',
+    message: '',
+    instance: '',
+    retryAfterMs: 0.5,
+  };
   t.match(decodeAll(encodeFrame(frame, MAX_FRAME_BYTES)), [{ retryAfterMs: 1 }]);
 });

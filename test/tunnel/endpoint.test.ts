@@ -7,11 +7,19 @@ import { LoopPort } from '../../tunnel/loop-port.ts';
 import { MemoryWire } from '../../tunnel/memory-wire.ts';
 import type { OpenerCore } from '../../tunnel/opener-core.ts';
 import type { StreamUser } from '../../tunnel/stream-core.ts';
+import { Tombstones } from '../../tunnel/tombstones.ts';
 import { tunnelError } from '../../tunnel/tunnel-error.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
 import { HostilePeer, linkEnd, openFrame, run } from './hostile-peer.ts';
 
-const target: StreamTarget = { edge: 'edge-1', service: 'hello', kind: 'tcp', verb: 'connect', path: '', principal: 'p' };
+const target: StreamTarget = {
+  edge: 'edge-1',
+  service: 'hello',
+  kind: 'tcp',
+  verb: 'connect',
+  path: '',
+  principal: 'p',
+};
 
 /** Records what a stream tells its user. */
 function watch(core: OpenerCore | AcceptorCore): string[] {
@@ -30,7 +38,7 @@ interface Acceptance {
   readonly clock: VirtualClock;
   readonly endpoint: Endpoint;
   /** A peer on a link of its own. */
-  dial(): HostilePeer;
+  readonly dial: () => HostilePeer;
   readonly cores: AcceptorCore[];
 }
 
@@ -51,7 +59,8 @@ function acceptance(limits: Partial<TunnelLimits> = {}): Acceptance {
   return { clock, endpoint, dial, cores };
 }
 
-const open = (fields: Parameters<typeof openFrame>[0] = {}): Frame => openFrame({ instance: 'me', id: 'ab'.repeat(16), ...fields });
+const open = (fields: Parameters<typeof openFrame>[0] = {}): Frame =>
+  openFrame({ instance: 'me', id: 'ab'.repeat(16), ...fields });
 
 /** Sends a frame and answers with the last frame of a channel that came back. */
 function ask(clock: VirtualClock, peer: HostilePeer, frame: Frame): Frame | undefined {
@@ -60,13 +69,24 @@ function ask(clock: VirtualClock, peer: HostilePeer, frame: Frame): Frame | unde
   return peer.frames.findLast(({ channel }) => channel === frame.channel);
 }
 
-t.test('an OPEN for another instance, or for none, is refused with the own instance, and executes nothing', async (t) => {
-  const { clock, dial, cores } = acceptance();
-  const peer = dial();
-  t.match(ask(clock, peer, open({ instance: 'someone' })), { type: FrameType.REFUSE, code: 'other-instance', instance: 'me' });
-  t.match(ask(clock, peer, open({ channel: 3, instance: '' })), { type: FrameType.REFUSE, code: 'other-instance', instance: 'me' });
-  t.equal(cores.length, 0);
-});
+t.test(
+  'an OPEN for another instance, or for none, is refused with the own instance, and executes nothing',
+  async (t) => {
+    const { clock, dial, cores } = acceptance();
+    const peer = dial();
+    t.match(ask(clock, peer, open({ instance: 'someone' })), {
+      type: FrameType.REFUSE,
+      code: 'other-instance',
+      instance: 'me',
+    });
+    t.match(ask(clock, peer, open({ channel: 3, instance: '' })), {
+      type: FrameType.REFUSE,
+      code: 'other-instance',
+      instance: 'me',
+    });
+    t.equal(cores.length, 0);
+  },
+);
 
 t.test('an OPEN that comes twice is one stream, on the path of the later attempt', async (t) => {
   const { clock, dial, cores } = acceptance();
@@ -96,9 +116,14 @@ t.test('the same id with another head, or another target, is a head-mismatch', a
   const { clock, dial, cores } = acceptance();
   const peer = dial();
   ask(clock, peer, open({ head: Buffer.from('one') }));
-  t.match(ask(clock, peer, open({ channel: 3, attempt: 2, head: Buffer.from('two') })), { type: FrameType.REFUSE, code: 'head-mismatch' });
+  t.match(ask(clock, peer, open({ channel: 3, attempt: 2, head: Buffer.from('two') })), {
+    type: FrameType.REFUSE,
+    code: 'head-mismatch',
+  });
   const elsewhere = { ...target, service: 'other' };
-  t.match(ask(clock, peer, open({ channel: 5, attempt: 2, target: elsewhere, type: FrameType.RESUME })), { code: 'head-mismatch' });
+  t.match(ask(clock, peer, open({ channel: 5, attempt: 2, target: elsewhere, type: FrameType.RESUME })), {
+    code: 'head-mismatch',
+  });
   ask(clock, peer, open({ channel: 7, target: { ...target, principal: 'someone else' }, head: Buffer.from('one') }));
   t.equal(cores.length, 2, 'streams of another principal are others');
 });
@@ -106,7 +131,11 @@ t.test('the same id with another head, or another target, is a head-mismatch', a
 t.test('a RESUME of a stream that was never heard of is gone, and so is its OPEN when it comes late', async (t) => {
   const { clock, dial, cores, endpoint } = acceptance();
   const peer = dial();
-  t.match(ask(clock, peer, open({ type: FrameType.RESUME, attempt: 2 })), { type: FrameType.REFUSE, code: 'gone', instance: 'me' });
+  t.match(ask(clock, peer, open({ type: FrameType.RESUME, attempt: 2 })), {
+    type: FrameType.REFUSE,
+    code: 'gone',
+    instance: 'me',
+  });
   t.match(ask(clock, peer, open({ channel: 3 })), { type: FrameType.REFUSE, code: 'gone' });
   t.equal(cores.length, 0);
   t.equal(endpoint.tombstones, 1);
@@ -121,7 +150,11 @@ t.test('a refusal is repeated to an OPEN that comes again', async (t) => {
   cores[0]?.refuse(tunnelError('service-unknown', { retryAfterMs: 5 }));
   run(clock, 10);
   t.match(peer.frames.at(-1), { type: FrameType.REFUSE, code: 'service-unknown', retryAfterMs: 5 });
-  t.match(ask(clock, peer, open({ channel: 3, attempt: 2 })), { type: FrameType.REFUSE, code: 'service-unknown', retryAfterMs: 5 });
+  t.match(ask(clock, peer, open({ channel: 3, attempt: 2 })), {
+    type: FrameType.REFUSE,
+    code: 'service-unknown',
+    retryAfterMs: 5,
+  });
   t.equal(cores.length, 1);
 });
 
@@ -133,11 +166,18 @@ t.test('a stream that failed answers its RESUME with RESET', async (t) => {
   core?.accept();
   run(clock, 30);
   core?.abort(tunnelError('upstream-failed'));
-  t.match(ask(clock, peer, open({ channel: 3, attempt: 2, type: FrameType.RESUME })), { type: FrameType.RESET, ack: false, code: 'upstream-failed' });
+  t.match(ask(clock, peer, open({ channel: 3, attempt: 2, type: FrameType.RESUME })), {
+    type: FrameType.RESET,
+    ack: false,
+    code: 'upstream-failed',
+  });
   peer.send({ type: FrameType.RESET, channel: 3, ack: true, code: 'x', message: '' });
   run(clock, 10);
   t.equal(endpoint.streams, 0);
-  t.match(ask(clock, peer, open({ channel: 5, attempt: 3, type: FrameType.RESUME })), { type: FrameType.RESET, code: 'upstream-failed' });
+  t.match(ask(clock, peer, open({ channel: 5, attempt: 3, type: FrameType.RESUME })), {
+    type: FrameType.RESET,
+    code: 'upstream-failed',
+  });
 });
 
 t.test('a finished stream says how much it received when it is asked again', async (t) => {
@@ -148,14 +188,25 @@ t.test('a finished stream says how much it received when it is asked again', asy
   if (core === undefined) return;
   watch(core);
   core.end();
-  peer.send({ type: FrameType.DATA, channel: 1, offset: 0, payload: Buffer.from('abc'), blocked: false }, { type: FrameType.FIN, channel: 1, offset: 3 });
+  peer.send(
+    { type: FrameType.DATA, channel: 1, offset: 0, payload: Buffer.from('abc'), blocked: false },
+    { type: FrameType.FIN, channel: 1, offset: 3 },
+  );
   run(clock, 30);
   core.read(100);
   peer.send({ type: FrameType.CREDIT, channel: 1, received: 1, limit: 1 });
   run(clock, 30);
   t.equal(endpoint.streams, 0);
-  t.strictSame(ask(clock, peer, open({ channel: 3, attempt: 2, type: FrameType.RESUME })), { type: FrameType.RESUMED, channel: 3, received: 4, limit: 4 });
-  t.match(ask(clock, peer, { type: FrameType.RESET, channel: 3, ack: false, code: 'c', message: '' }), { type: FrameType.RESET, ack: true });
+  t.strictSame(ask(clock, peer, open({ channel: 3, attempt: 2, type: FrameType.RESUME })), {
+    type: FrameType.RESUMED,
+    channel: 3,
+    received: 4,
+    limit: 4,
+  });
+  t.match(ask(clock, peer, { type: FrameType.RESET, channel: 3, ack: false, code: 'c', message: '' }), {
+    type: FrameType.RESET,
+    ack: true,
+  });
 });
 
 t.test('a byte beyond the credit resets its stream, and no other', async (t) => {
@@ -184,7 +235,10 @@ t.test('a stream whose path does not come back in time is given up, and its byte
   run(clock, 6000);
   t.strictSame(events, ['closed stream-lost']);
   t.equal(endpoint.retainedBytes, 0);
-  t.match(ask(clock, peer, open({ channel: 3, attempt: 2, type: FrameType.RESUME })), { type: FrameType.REFUSE, code: 'gone' });
+  t.match(ask(clock, peer, open({ channel: 3, attempt: 2, type: FrameType.RESUME })), {
+    type: FrameType.REFUSE,
+    code: 'gone',
+  });
 });
 
 t.test('streams without a path share a budget: the longest detached go first', async (t) => {
@@ -213,9 +267,16 @@ t.test('who takes no streams refuses them, and so does who drains or has too man
   const few = acceptance({ maxLinkStreams: 1 });
   const dialer = few.dial();
   ask(few.clock, dialer, open());
-  t.match(ask(few.clock, dialer, open({ channel: 3, id: 'cd'.repeat(16) })), { type: FrameType.REFUSE, code: 'overloaded' });
+  t.match(ask(few.clock, dialer, open({ channel: 3, id: 'cd'.repeat(16) })), {
+    type: FrameType.REFUSE,
+    code: 'overloaded',
+  });
   few.endpoint.drain();
-  t.match(ask(few.clock, dialer, open({ channel: 5, id: 'ef'.repeat(16) })), { type: FrameType.REFUSE, code: 'draining', instance: 'me' });
+  t.match(ask(few.clock, dialer, open({ channel: 5, id: 'ef'.repeat(16) })), {
+    type: FrameType.REFUSE,
+    code: 'draining',
+    instance: 'me',
+  });
 });
 
 t.test('with no room for tombstones that must stay, new streams are refused', async (t) => {
@@ -228,7 +289,13 @@ t.test('with no room for tombstones that must stay, new streams are refused', as
 // The opener's side.
 
 /** Two endpoints in one process. */
-function joined(): { clock: VirtualClock; opener: Endpoint; acceptor: Endpoint; cores: AcceptorCore[]; port: LoopPort } {
+function joined(): {
+  clock: VirtualClock;
+  opener: Endpoint;
+  acceptor: Endpoint;
+  cores: AcceptorCore[];
+  port: LoopPort;
+} {
   const clock = new VirtualClock();
   const cores: AcceptorCore[] = [];
   const opener = new Endpoint({ clock });
@@ -273,7 +340,10 @@ t.test('a stream opens, carries bytes both ways, and ends with nothing left', as
 
 t.test('a stream that cannot be sent as it is fails by itself, and says so to a user who comes later', async (t) => {
   const { clock, opener, acceptor } = joined();
-  const cases = [opener.open({ ...target, service: 's'.repeat(100) }), opener.open(target, { head: Buffer.alloc(100_000) })];
+  const cases = [
+    opener.open({ ...target, service: 's'.repeat(100) }),
+    opener.open(target, { head: Buffer.alloc(100_000) }),
+  ];
   clock.settle();
   for (const core of cases) t.strictSame(watch(core), ['closed head-too-long']);
   emptyAtEnd(t, opener, acceptor);
@@ -326,7 +396,10 @@ t.test('closing an endpoint ends its streams at both ends, and leaves no timer',
   clock.settle();
   opener.close(tunnelError('endpoint-closed'));
   clock.settle();
-  t.strictSame(events.map((list) => list.at(-1)), ['closed endpoint-closed', 'closed endpoint-closed']);
+  t.strictSame(
+    events.map((list) => list.at(-1)),
+    ['closed endpoint-closed', 'closed endpoint-closed'],
+  );
   t.ok(cores.every((core) => core.closed));
   t.strictSame(watch(opener.open(target)), ['closed endpoint-closed'], 'nothing is opened any more');
   acceptor.close(tunnelError('endpoint-closed'));
@@ -370,4 +443,18 @@ t.test('the port that is preferred carries what is opened, another one when it i
   b.close(tunnelError('link-closed'));
   run(clock, 200);
   t.strictSame(used, [`a ${FrameType.OPEN}`, `b ${FrameType.OPEN}`, `a ${FrameType.OPEN}`]);
+});
+
+t.test('of cleanly finished streams the oldest are forgotten first, of others none before its time', async (t) => {
+  const tombstones = new Tombstones({ ...defaultLimits, maxTombstones: 2 });
+  for (const key of ['a', 'b', 'c']) tombstones.remember(key, { kind: 'finished', received: 1 }, 0);
+  tombstones.remember('d', { kind: 'gone' }, 0);
+  tombstones.remember('e', { kind: 'gone' }, 1);
+  t.strictSame(
+    ['a', 'b', 'c', 'd', 'e'].map((key) => tombstones.find(key)?.kind),
+    [undefined, 'finished', 'finished', 'gone', 'gone'],
+  );
+  t.ok(tombstones.full);
+  tombstones.sweep(defaultLimits.tombstoneMs);
+  t.equal(tombstones.size, 1);
 });

@@ -8,7 +8,13 @@ import { Window, WindowPool } from '../../tunnel/window.ts';
 import { Random } from '../simulation/random.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
 
-const limits: TunnelLimits = { ...defaultLimits, maxDataBytes: 100, windowBytes: 1000, maxWindowBytes: 4000, windowGrowthBytes: 10_000 };
+const limits: TunnelLimits = {
+  ...defaultLimits,
+  maxDataBytes: 100,
+  windowBytes: 1000,
+  maxWindowBytes: 4000,
+  windowGrowthBytes: 10_000,
+};
 const clock: Clock = new VirtualClock();
 
 t.test('a byte queue gives back what a plain list of bytes would', async (t) => {
@@ -18,7 +24,9 @@ t.test('a byte queue gives back what a plain list of bytes would', async (t) => 
     let all = Buffer.alloc(0);
     for (let step = 0; step < 60; step++) {
       if (random.chance(0.5)) {
-        const bytes = Buffer.from(Array.from({ length: random.int(0, random.pick(3, 40, 700)) }, () => random.int(0, 255)));
+        const bytes = Buffer.from(
+          Array.from({ length: random.int(0, random.pick(3, 40, 700)) }, () => random.int(0, 255)),
+        );
         const whole = Buffer.allocUnsafeSlow(bytes.length);
         bytes.copy(whole);
         queue.push(random.chance(0.5) ? bytes : whole);
@@ -45,7 +53,10 @@ t.test('a byte that is a slice of a large message does not hold the message', as
   const queue = new ByteQueue();
   for (let count = 0; count < 100; count++) queue.push(Buffer.alloc(16_384, count).subarray(0, 1));
   const bytes = queue.slice(0, 100);
-  t.strictSame([...bytes], Array.from({ length: 100 }, (_, count) => count));
+  t.strictSame(
+    [...bytes],
+    Array.from({ length: 100 }, (_, count) => count),
+  );
   t.ok(bytes.buffer.byteLength <= 16_384, 'one-byte writes go out together');
 });
 
@@ -86,7 +97,8 @@ t.test('two halves carry every byte once, over any loss', async (t) => {
       const { received, limit } = receiver.grant();
       if (random.chance(0.05)) sender.rewind(random.chance(0.5) ? received : sender.acked, limit);
       else if (random.chance(0.5)) sender.credit(received, limit);
-      if (receiver.bufferedBytes > limits.maxWindowBytes || sender.retainedBytes > limits.maxWindowBytes + 300) t.fail('keeps too much');
+      if (receiver.bufferedBytes > limits.maxWindowBytes || sender.retainedBytes > limits.maxWindowBytes + 300)
+        t.fail('keeps too much');
     }
     t.equal(read, total);
     sender.close();

@@ -34,7 +34,16 @@ export interface EndOptions {
   readonly ticker?: Ticker;
 }
 
-export function linkEnd({ clock, wire, role, limits = defaultLimits, hello = {}, id = 'link', streams, ticker }: EndOptions): LinkEnd {
+export function linkEnd({
+  clock,
+  wire,
+  role,
+  limits = defaultLimits,
+  hello = {},
+  id = 'link',
+  streams,
+  ticker,
+}: EndOptions): LinkEnd {
   const events: string[] = [];
   const link: Link = new Link({
     id,
@@ -69,6 +78,8 @@ export function linkEnd({ clock, wire, role, limits = defaultLimits, hello = {},
 export class HostilePeer {
   readonly frames: Frame[] = [];
   closed: string | undefined;
+  /** Told once, when the link is gone. */
+  onClose: () => void = () => {};
   readonly #wire: MemoryWire;
   readonly #decoder = new FrameDecoder(defaultLimits);
   readonly #maxFrameBytes: number;
@@ -82,6 +93,7 @@ export class HostilePeer {
       onText() {},
       onClose: (reason) => {
         this.closed = reason;
+        this.onClose();
       },
     };
   }

@@ -7,7 +7,10 @@ import { tunnelError } from '../../tunnel/tunnel-error.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
 import { HostilePeer, linkEnd, openFrame, run, type LinkEnd } from './hostile-peer.ts';
 
-function pair(clock: VirtualClock, limits: TunnelLimits = defaultLimits): { dialer: LinkEnd; acceptor: LinkEnd; wires: readonly MemoryWire[] } {
+function pair(
+  clock: VirtualClock,
+  limits: TunnelLimits = defaultLimits,
+): { dialer: LinkEnd; acceptor: LinkEnd; wires: readonly MemoryWire[] } {
   const wires = MemoryWire.pair(clock, () => 5);
   const dialer = linkEnd({ clock, wire: wires[0], role: 'dialer', limits, hello: { name: 'd' } });
   const acceptor = linkEnd({ clock, wire: wires[1], role: 'acceptor', limits });
@@ -15,10 +18,19 @@ function pair(clock: VirtualClock, limits: TunnelLimits = defaultLimits): { dial
 }
 
 /** An acceptor whose dialer the test plays, after the handshake. */
-function acceptorOf(clock: VirtualClock, limits: TunnelLimits = defaultLimits): { end: LinkEnd; peer: HostilePeer; got: Frame[] } {
+function acceptorOf(
+  clock: VirtualClock,
+  limits: TunnelLimits = defaultLimits,
+): { end: LinkEnd; peer: HostilePeer; got: Frame[] } {
   const [mine, wire] = MemoryWire.pair(clock);
   const got: Frame[] = [];
-  const end = linkEnd({ clock, wire, role: 'acceptor', limits, streams: () => ({ onFrame: (frame) => got.push(frame), onClose() {} }) });
+  const end = linkEnd({
+    clock,
+    wire,
+    role: 'acceptor',
+    limits,
+    streams: () => ({ onFrame: (frame) => got.push(frame), onClose() {} }),
+  });
   const peer = new HostilePeer(mine);
   peer.send({ type: FrameType.HELLO, channel: 0, body: {} });
   run(clock, 1);
@@ -133,8 +145,16 @@ const violations: readonly (readonly [name: string, frames: readonly Frame[], co
   ['an OPEN of a channel that was used', [openFrame({ channel: 5 }), openFrame({ channel: 5 })], 'frame-unexpected'],
   ['an OPEN of a lower channel', [openFrame({ channel: 5 }), openFrame({ channel: 3 })], 'frame-unexpected'],
   ['a frame on a channel that was never opened', [{ type: FrameType.FIN, channel: 7, offset: 0 }], 'frame-unexpected'],
-  ["a frame on a channel that this end has not opened", [{ type: FrameType.FIN, channel: 4, offset: 0 }], 'frame-unexpected'],
-  ['a LINK_ACK of bytes that were not sent', [{ type: FrameType.LINK_ACK, channel: 0, bytes: 1_000_000 }], 'frame-unexpected'],
+  [
+    'a frame on a channel that this end has not opened',
+    [{ type: FrameType.FIN, channel: 4, offset: 0 }],
+    'frame-unexpected',
+  ],
+  [
+    'a LINK_ACK of bytes that were not sent',
+    [{ type: FrameType.LINK_ACK, channel: 0, bytes: 1_000_000 }],
+    'frame-unexpected',
+  ],
 ];
 
 for (const [name, frames, code] of violations) {
@@ -198,20 +218,23 @@ t.test('many PINGs get one PONG', async (t) => {
   t.strictSame(peer.of(FrameType.PONG), [{ type: FrameType.PONG, channel: 0, nonce: 999 }]);
 });
 
-t.test('a peer that asks for answers and acknowledges none loses the link, and what waits for it is bounded', async (t) => {
-  const clock = new VirtualClock();
-  const limits = { ...defaultLimits, maxControlBytes: 20_000, maxInflightBytes: 10_000 };
-  const { end, peer, got } = acceptorOf(clock, limits);
-  peer.send(openFrame());
-  run(clock, 10);
-  for (let round = 0; end.link.open && round < 10_000; round++) {
-    end.link.send({ type: FrameType.RESET, channel: 1, ack: true, code: 'canceled', message: 'x'.repeat(100) });
-    clock.settle();
-  }
-  t.equal(end.closed?.code, 'control-flood');
-  t.ok(end.link.stats.sentBytes < 60_000);
-  t.equal(got.length, 1);
-});
+t.test(
+  'a peer that asks for answers and acknowledges none loses the link, and what waits for it is bounded',
+  async (t) => {
+    const clock = new VirtualClock();
+    const limits = { ...defaultLimits, maxControlBytes: 20_000, maxInflightBytes: 10_000 };
+    const { end, peer, got } = acceptorOf(clock, limits);
+    peer.send(openFrame());
+    run(clock, 10);
+    for (let round = 0; end.link.open && round < 10_000; round++) {
+      end.link.send({ type: FrameType.RESET, channel: 1, ack: true, code: 'canceled', message: 'x'.repeat(100) });
+      clock.settle();
+    }
+    t.equal(end.closed?.code, 'control-flood');
+    t.ok(end.link.stats.sentBytes < 60_000);
+    t.equal(got.length, 1);
+  },
+);
 
 t.test('data keeps to the budget in flight, and goes on when the peer acknowledges', async (t) => {
   const clock = new VirtualClock();

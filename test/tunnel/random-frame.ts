@@ -4,20 +4,38 @@ import type { Random } from '../simulation/random.ts';
 /** A frame of any kind, within what a reader takes. */
 export function randomFrame(random: Random): Frame {
   const channel = random.int(1, random.pick(3, 0xffff_ffff));
-  const offset = (): number => random.pick(0, random.int(0, 70_000), Number.MAX_SAFE_INTEGER, random.int(0, 0xffff_ffff) * 1000);
+  const offset = (): number =>
+    random.pick(0, random.int(0, 70_000), Number.MAX_SAFE_INTEGER, random.int(0, 0xffff_ffff) * 1000);
   switch (random.int(0, 9)) {
     case 0:
-      return { type: FrameType.DATA, channel, offset: offset(), blocked: random.chance(0.5), payload: bytes(random, random.int(1, 290)) };
+      return {
+        type: FrameType.DATA,
+        channel,
+        offset: offset(),
+        blocked: random.chance(0.5),
+        payload: bytes(random, random.int(1, 290)),
+      };
     case 1:
       return { type: FrameType.FIN, channel, offset: offset() };
     case 2:
-      return { type: random.pick(FrameType.ACCEPT, FrameType.RESUMED, FrameType.CREDIT), channel, received: offset(), limit: offset() };
+      return {
+        type: random.pick(FrameType.ACCEPT, FrameType.RESUMED, FrameType.CREDIT),
+        channel,
+        received: offset(),
+        limit: offset(),
+      };
     case 3:
       return { type: random.pick(FrameType.PING, FrameType.PONG), channel: 0, nonce: offset() };
     case 4:
       return { type: FrameType.LINK_ACK, channel: 0, bytes: offset() };
     case 5:
-      return { type: FrameType.RESET, channel, ack: random.chance(0.5), code: word(random, 20), message: word(random, 60) };
+      return {
+        type: FrameType.RESET,
+        channel,
+        ack: random.chance(0.5),
+        code: word(random, 20),
+        message: word(random, 60),
+      };
     case 6:
       return {
         type: FrameType.REFUSE,

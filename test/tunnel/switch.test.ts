@@ -23,7 +23,10 @@ interface Setting {
 type Decide = (port: Link, open: Frame) => Route | Promise<Route>;
 
 /** A switch between two peers that the test plays. */
-function setting(limits: Partial<TunnelLimits> = {}, decide: Decide = (port) => ({ port, principal: 'alice' })): Setting {
+function setting(
+  limits: Partial<TunnelLimits> = {},
+  decide: Decide = (port) => ({ port, principal: 'alice' }),
+): Setting {
   const clock = new VirtualClock();
   const all = { ...defaultLimits, ...limits };
   const hub = new Switch({ clock, limits: all, route: (open) => decide(agentLink, open) });
@@ -49,9 +52,25 @@ const data = (channel: number, offset: number, payload: string | Buffer): DataFr
   blocked: false,
 });
 const fin = (channel: number, offset: number): Frame => ({ type: FrameType.FIN, channel, offset });
-const credit = (channel: number, received: number, limit: number): Frame => ({ type: FrameType.CREDIT, channel, received, limit });
-const accept = (channel: number, limit: number, received = 0): Frame => ({ type: FrameType.ACCEPT, channel, received, limit });
-const reset = (channel: number, ack: boolean): Frame => ({ type: FrameType.RESET, channel, ack, code: 'canceled', message: '' });
+const credit = (channel: number, received: number, limit: number): Frame => ({
+  type: FrameType.CREDIT,
+  channel,
+  received,
+  limit,
+});
+const accept = (channel: number, limit: number, received = 0): Frame => ({
+  type: FrameType.ACCEPT,
+  channel,
+  received,
+  limit,
+});
+const reset = (channel: number, ack: boolean): Frame => ({
+  type: FrameType.RESET,
+  channel,
+  ack,
+  code: 'canceled',
+  message: '',
+});
 
 /** The frames of streams, as text. */
 function seen(peer: HostilePeer): string[] {
@@ -91,27 +110,40 @@ function show(frame: Frame): string {
   }
 }
 
-t.test('a stream passes both ways under each link\'s own channel, and is freed when both ends are acknowledged', async (t) => {
-  const { clock, hub, client, agent } = setting();
-  client.send(openFrame(), data(1, 0, 'ping'), fin(1, 4));
-  run(clock, 30);
-  t.strictSame(seen(agent), ['OPEN 2 by alice', 'DATA 2 0 ping', 'FIN 2 4']);
-  agent.send(accept(2, 1000), data(2, 0, 'pong'), fin(2, 4), credit(2, 5, 1000));
-  run(clock, 30);
-  t.equal(hub.crossings, 1);
-  client.send(credit(1, 5, 1000));
-  run(clock, 30);
-  t.strictSame(seen(client).filter((text) => !text.startsWith('CREDIT')), ['ACCEPT 1 5 16384', 'DATA 1 0 pong', 'FIN 1 4']);
-  t.match(hub, { crossings: 0, queuedBytes: 0, bytesUp: 4, bytesDown: 4 });
-});
+t.test(
+  "a stream passes both ways under each link's own channel, and is freed when both ends are acknowledged",
+  async (t) => {
+    const { clock, hub, client, agent } = setting();
+    client.send(openFrame(), data(1, 0, 'ping'), fin(1, 4));
+    run(clock, 30);
+    t.strictSame(seen(agent), ['OPEN 2 by alice', 'DATA 2 0 ping', 'FIN 2 4']);
+    agent.send(accept(2, 1000), data(2, 0, 'pong'), fin(2, 4), credit(2, 5, 1000));
+    run(clock, 30);
+    t.equal(hub.crossings, 1);
+    client.send(credit(1, 5, 1000));
+    run(clock, 30);
+    t.strictSame(
+      seen(client).filter((text) => !text.startsWith('CREDIT')),
+      ['ACCEPT 1 5 16384', 'DATA 1 0 pong', 'FIN 1 4'],
+    );
+    t.match(hub, { crossings: 0, queuedBytes: 0, bytesUp: 4, bytesDown: 4 });
+  },
+);
 
-t.test('the principal is whom the switch knows, whatever the caller says; the class is no better than allowed', async (t) => {
-  const { clock, client, agent, agentLink } = setting({}, (port) => ({ port, principal: 'alice', class: StreamClass.BULK }));
-  client.send(openFrame({ target: { ...openFrame().target, principal: 'root' } }));
-  run(clock, 30);
-  t.match(agent.of(FrameType.OPEN), [{ target: { principal: 'alice' }, class: StreamClass.BULK }]);
-  t.ok(agentLink.open);
-});
+t.test(
+  'the principal is whom the switch knows, whatever the caller says; the class is no better than allowed',
+  async (t) => {
+    const { clock, client, agent, agentLink } = setting({}, (port) => ({
+      port,
+      principal: 'alice',
+      class: StreamClass.BULK,
+    }));
+    client.send(openFrame({ target: { ...openFrame().target, principal: 'root' } }));
+    run(clock, 30);
+    t.match(agent.of(FrameType.OPEN), [{ target: { principal: 'alice' }, class: StreamClass.BULK }]);
+    t.ok(agentLink.open);
+  },
+);
 
 t.test('a limit is passed on as far as the switch can bear it, and no further', async (t) => {
   const { clock, client, agent } = setting({ windowBytes: 1000, openCreditBytes: 1000, maxWindowBytes: 1000 });
@@ -126,24 +158,31 @@ t.test('a limit is passed on as far as the switch can bear it, and no further', 
   t.match(client.of(FrameType.CREDIT).at(-1), { limit: 2000 }, 'what has gone out makes room');
 });
 
-t.test('a sender that does not keep to its limit, or leaves a gap, loses its stream at both ends, and no other', async (t) => {
-  for (const frame of [data(1, 0, Buffer.alloc(1001)), data(1, 5, 'x'), fin(1, 5)]) {
-    const { clock, hub, client, agent } = setting({ windowBytes: 1000, openCreditBytes: 1000 });
-    client.send(openFrame(), openFrame({ channel: 3 }));
-    run(clock, 30);
-    client.send(frame);
-    run(clock, 30);
-    t.match(seen(client), ['RESET 1 flow-violation']);
-    t.match(seen(agent).at(-1), 'RESET 2 flow-violation');
-    client.send(data(3, 0, 'on'));
-    run(clock, 30);
-    t.equal(seen(agent).at(-1), 'DATA 4 0 on');
-    t.equal(hub.crossings, 1);
-  }
-});
+t.test(
+  'a sender that does not keep to its limit, or leaves a gap, loses its stream at both ends, and no other',
+  async (t) => {
+    for (const frame of [data(1, 0, Buffer.alloc(1001)), data(1, 5, 'x'), fin(1, 5)]) {
+      const { clock, hub, client, agent } = setting({ windowBytes: 1000, openCreditBytes: 1000 });
+      client.send(openFrame(), openFrame({ channel: 3 }));
+      run(clock, 30);
+      client.send(frame);
+      run(clock, 30);
+      t.match(seen(client), ['RESET 1 flow-violation']);
+      t.match(seen(agent).at(-1), 'RESET 2 flow-violation');
+      client.send(data(3, 0, 'on'));
+      run(clock, 30);
+      t.equal(seen(agent).at(-1), 'DATA 4 0 on');
+      t.equal(hub.crossings, 1);
+    }
+  },
+);
 
 t.test('a second FIN, and an answer that was not asked for, are violations', async (t) => {
-  for (const frames of [[fin(2, 0), fin(2, 0)], [accept(2, 100), accept(2, 100)], [{ ...accept(2, 100), type: FrameType.RESUMED } as Frame]]) {
+  for (const frames of [
+    [fin(2, 0), fin(2, 0)],
+    [accept(2, 100), accept(2, 100)],
+    [{ ...accept(2, 100), type: FrameType.RESUMED } as Frame],
+  ]) {
     const { clock, hub, client, agent } = setting();
     client.send(openFrame());
     run(clock, 30);
@@ -233,20 +272,30 @@ t.test('RESET passes, drops what waits behind it, and ends the channel when it i
 t.test('while the route is looked up, what the opener sends waits, within the credit of an OPEN', async (t) => {
   const routes: ((route: Route) => void)[] = [];
   const { clock, hub, client, agent, agentLink } = setting({}, () => new Promise((resolve) => routes.push(resolve)));
-  client.send(openFrame(), ...[...'one byte each'].map((letter, offset) => data(1, offset, letter)), fin(1, 13));
+  client.send(openFrame(), ...Array.from('one byte each').map((letter, offset) => data(1, offset, letter)), fin(1, 13));
   run(clock, 30);
   t.equal(hub.queuedBytes, 13);
   routes[0]?.({ port: agentLink, principal: 'p' });
   await Promise.resolve();
   run(clock, 30);
   t.match(seen(agent).at(0), 'OPEN 2 by p');
-  t.equal(agent.of(FrameType.DATA).map(({ payload }) => payload.toString()).join(''), 'one byte each');
+  t.equal(
+    agent
+      .of(FrameType.DATA)
+      .map(({ payload }) => payload.toString())
+      .join(''),
+    'one byte each',
+  );
   t.equal(seen(agent).at(-1), 'FIN 2 13');
   t.equal(hub.queuedBytes, 0);
 });
 
 t.test('who waits for a route and sends too much, or what nobody may, loses the stream', async (t) => {
-  for (const frames of [[data(1, 0, Buffer.alloc(9000)), data(1, 9000, Buffer.alloc(9000))], [fin(1, 0), fin(1, 0)], [credit(1, 0, 5)]]) {
+  for (const frames of [
+    [data(1, 0, Buffer.alloc(9000)), data(1, 9000, Buffer.alloc(9000))],
+    [fin(1, 0), fin(1, 0)],
+    [credit(1, 0, 5)],
+  ]) {
     const { clock, hub, client } = setting({}, () => new Promise(() => {}));
     client.send(openFrame());
     for (const frame of frames) client.send(frame);
@@ -256,15 +305,18 @@ t.test('who waits for a route and sends too much, or what nobody may, loses the 
   }
 });
 
-t.test('who gives up before its OPEN has gone further is acknowledged by the switch; on a later attempt it is to come again', async (t) => {
-  const { clock, hub, client, agent } = setting({}, () => new Promise(() => {}));
-  client.send(openFrame(), openFrame({ channel: 3, attempt: 2 }), openFrame({ channel: 5 }));
-  client.send(reset(1, false), reset(3, false), { type: FrameType.DETACH, channel: 5, code: 'canceled' });
-  run(clock, 30);
-  t.strictSame(seen(client), ['RESET 1 canceled ack', 'DETACH 3 link-lost']);
-  t.strictSame(seen(agent), []);
-  t.equal(hub.crossings, 0);
-});
+t.test(
+  'who gives up before its OPEN has gone further is acknowledged by the switch; on a later attempt it is to come again',
+  async (t) => {
+    const { clock, hub, client, agent } = setting({}, () => new Promise(() => {}));
+    client.send(openFrame(), openFrame({ channel: 3, attempt: 2 }), openFrame({ channel: 5 }));
+    client.send(reset(1, false), reset(3, false), { type: FrameType.DETACH, channel: 5, code: 'canceled' });
+    run(clock, 30);
+    t.strictSame(seen(client), ['RESET 1 canceled ack', 'DETACH 3 link-lost']);
+    t.strictSame(seen(agent), []);
+    t.equal(hub.crossings, 0);
+  },
+);
 
 t.test('a lookup that fails, finds nothing, or finds a link that has gone, refuses', async (t) => {
   const gone = setting();
@@ -304,7 +356,11 @@ t.test('a head that would be too long with the principal is refused, and costs t
 });
 
 t.test('short of memory the switch grants little, then detaches the fattest streams and nothing else', async (t) => {
-  const { clock, hub, client, agent } = setting({ switchQueueBytes: 100_000, minInflightBytes: 1000, maxInflightBytes: 1000 });
+  const { clock, hub, client, agent } = setting({
+    switchQueueBytes: 100_000,
+    minInflightBytes: 1000,
+    maxInflightBytes: 1000,
+  });
   const count = 12;
   for (let index = 0; index < count; index++) client.send(openFrame({ channel: 2 * index + 1 }));
   run(clock, 30);
@@ -312,7 +368,9 @@ t.test('short of memory the switch grants little, then detaches the fattest stre
   run(clock, 30);
   // The agent acknowledges nothing, so that nothing goes out to it.
   for (let index = 0; index < count; index++) {
-    const frames = [0, 1, 2].map((part) => data(2 * index + 1, part * 5000, Buffer.alloc(index === 0 ? 5000 : 4000 + part)));
+    const frames = [0, 1, 2].map((part) =>
+      data(2 * index + 1, part * 5000, Buffer.alloc(index === 0 ? 5000 : 4000 + part)),
+    );
     if (index === 0) client.send(...frames);
     else client.send(data(2 * index + 1, 0, Buffer.alloc(10_000)));
     run(clock, 5);
@@ -327,7 +385,7 @@ t.test('a lane passes a frame as it came, and joins small ones that wait', async
   const lane = new Lane(16_352);
   const frame = { ...data(1, 0, ''), payload: Buffer.from(new Uint8Array(100).buffer, 0, 5).fill('first') };
   lane.push(frame);
-  for (const [at, letter] of [...'abc'].entries()) lane.push(data(1, 5 + at, letter));
+  for (const [at, letter] of Array.from('abc').entries()) lane.push(data(1, 5 + at, letter));
   t.equal(lane.bytes, 8);
   t.equal(lane.shift(9)?.payload, frame.payload);
   t.match(lane.shift(9), { channel: 9, offset: 5, payload: Buffer.from('abc') });
@@ -335,7 +393,14 @@ t.test('a lane passes a frame as it came, and joins small ones that wait', async
   lane.push(data(1, 8, 'x'));
   lane.push(data(1, 9, 'y'));
   lane.push(data(1, 20, 'z'));
-  t.strictSame([lane.shift(1), lane.shift(1)].map((each) => [each?.offset, each?.payload.toString()]), [[8, 'xy'], [20, 'z']], 'over a gap nothing is joined');
+  t.strictSame(
+    [lane.shift(1), lane.shift(1)].map((each) => [each?.offset, each?.payload.toString()]),
+    [
+      [8, 'xy'],
+      [20, 'z'],
+    ],
+    'over a gap nothing is joined',
+  );
 });
 
 t.test('a small frame of a huge message does not hold the message', async (t) => {

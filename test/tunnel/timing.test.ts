@@ -11,7 +11,11 @@ import { VirtualClock } from '../simulation/virtual-clock.ts';
 import { run } from './hostile-peer.ts';
 
 /** Always has more to send, this much at a time. */
-function endless(channel: number, bytes: number, streamClass: StreamClass = StreamClass.INTERACTIVE): Source & { sent: number } {
+function endless(
+  channel: number,
+  bytes: number,
+  streamClass: StreamClass = StreamClass.INTERACTIVE,
+): Source & { sent: number } {
   const payload = Buffer.alloc(bytes);
   const source = {
     class: streamClass,
@@ -177,9 +181,15 @@ t.test("a process's own lag is not its peer's silence", async (t) => {
 
 t.test('OPENs are admitted by a bucket that fills again', async (t) => {
   const rate = new OpenRate({ ...defaultLimits, opensPerSecond: 2, opensBurst: 2, maxRefusedOpensPerSecond: 2 }, 0);
-  t.strictSame([0, 0, 0, 0, 0].map((now) => rate.take(now)), ['admit', 'admit', 'refuse', 'refuse', 'close']);
+  t.strictSame(
+    [0, 0, 0, 0, 0].map((now) => rate.take(now)),
+    ['admit', 'admit', 'refuse', 'refuse', 'close'],
+  );
   t.equal(rate.take(500), 'admit');
-  t.strictSame([1001, 1002, 1003].map((now) => rate.take(now)), ['admit', 'refuse', 'refuse']);
+  t.strictSame(
+    [1001, 1002, 1003].map((now) => rate.take(now)),
+    ['admit', 'refuse', 'refuse'],
+  );
 });
 
 t.test('one timer ticks all, with the lag it has, and only while there are any', async (t) => {

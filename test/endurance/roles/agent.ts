@@ -1,12 +1,13 @@
 import { createLog } from '../../../base/index.ts';
 import { agentConfigSchema, startAgent } from '../../../edge-agent/index.ts';
-import { roleOptions, serveRole, settle } from '../role.ts';
+import { heap, roleOptions, serveRole, settle } from '../role.ts';
 
 const config = agentConfigSchema.parse(roleOptions());
 const agent = await startAgent({ config, log: createLog({ name: 'agent', level: config.log }), version: 'test', env: {} });
 
 const commands = {
   settle,
+  heap,
   links: () => agent.uplink.links.map(({ target, active, link }) => ({ target, active, stats: link.stats })),
 };
 

@@ -1,8 +1,8 @@
 import { createLog } from '../../../base/index.ts';
 import { gatewayConfigSchema, startReplica } from '../../../gateway/index.ts';
-import { roleOptions, serveRole, settle } from '../role.ts';
+import { heap, roleOptions, serveRole, settle } from '../role.ts';
 
-const commands = { settle };
+const commands = { settle, heap };
 
 export type ReplicaRole = typeof commands;
 
