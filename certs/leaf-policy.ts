@@ -1,6 +1,7 @@
 import { createHash, type X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 
+import { BoundedMap } from '../base/index.ts';
 import { hasAllowedAlgorithms } from './algorithms.ts';
 import { authoritySubject, usagesOf } from './authority.ts';
 import { certError } from './cert-error.ts';
@@ -40,7 +41,7 @@ export function identifyPeer(socket: TLSSocket, policy: LeafPolicy): Identity {
  * (Node 24.21 does not even give them to a server, https://github.com/nodejs/node/issues/65579).
  */
 export function checkLeaf(leaf: X509Certificate, policy: LeafPolicy): Identity {
-  const fields = readCertificate(leaf.raw);
+  const fields = fieldsOf(leaf);
   const nowMs = policy.now?.() ?? Date.now();
   if (fields.version !== 3) throw certError('cert-version');
   checkValidity(fields, nowMs);
@@ -59,6 +60,17 @@ export function checkLeaf(leaf: X509Certificate, policy: LeafPolicy): Identity {
 
   if (leaf.issuer !== authoritySubject(identity.kind)) throw certError('cert-issuer', JSON.stringify(leaf.issuer));
   return identity;
+}
+
+/** Reading a certificate costs more than all else here, and the same one comes with every link of its holder. */
+const readBefore = new BoundedMap<string, CertificateFields>(1024);
+
+function fieldsOf(leaf: X509Certificate): CertificateFields {
+  const known = readBefore.get(leaf.fingerprint512);
+  if (known !== undefined) return known;
+  const fields = readCertificate(leaf.raw);
+  readBefore.set(leaf.fingerprint512, fields);
+  return fields;
 }
 
 /** The pin of a key, as `EdgeNode`'s `spec.keyPin` holds it: `sha256/` and the base64url of its SubjectPublicKeyInfo's hash. */

@@ -3,7 +3,7 @@ import { encodeFrame, FrameDecoder } from '../../tunnel/codec.ts';
 import { FrameType, StreamClass, type Frame, type OpenFrame } from '../../tunnel/frame.ts';
 import { defaultLimits, type TunnelLimits } from '../../tunnel/limits.ts';
 import { Link, type LinkBody } from '../../tunnel/link.ts';
-import { MemoryWire } from '../../tunnel/memory-wire.ts';
+import type { MemoryWire } from '../../tunnel/memory-wire.ts';
 import type { PortUser } from '../../tunnel/port.ts';
 import { Ticker } from '../../tunnel/ticker.ts';
 import type { VirtualClock } from '../simulation/virtual-clock.ts';
