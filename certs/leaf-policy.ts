@@ -41,11 +41,11 @@ export function identifyPeer(socket: TLSSocket, policy: LeafPolicy): Identity {
  * (Node 24.21 does not even give them to a server, https://github.com/nodejs/node/issues/65579).
  */
 export function checkLeaf(leaf: X509Certificate, policy: LeafPolicy): Identity {
-  const fields = fieldsOf(leaf);
+  const { fields, allowedAlgorithms, issuer } = factsOf(leaf);
   const nowMs = policy.now?.() ?? Date.now();
   if (fields.version !== 3) throw certError('cert-version');
   checkValidity(fields, nowMs);
-  if (!hasAllowedAlgorithms(leaf)) throw certError('cert-algorithm');
+  if (!allowedAlgorithms) throw certError('cert-algorithm');
   if (fields.isCa || (fields.keyUsage & (keyUsage.keyCertSign | keyUsage.crlSign)) !== 0) throw certError('cert-is-ca');
   if ((fields.keyUsage & keyUsage.digitalSignature) === 0) throw certError('cert-key-usage', 'no digital signature');
 
@@ -58,25 +58,38 @@ export function checkLeaf(leaf: X509Certificate, policy: LeafPolicy): Identity {
     usages.every((usage) => fields.extendedKeyUsage.includes(usage));
   if (!exact) throw certError('cert-key-usage', `extended key usage ${fields.extendedKeyUsage.join(', ') || 'none'}`);
 
-  if (leaf.issuer !== authoritySubject(identity.kind)) throw certError('cert-issuer', JSON.stringify(leaf.issuer));
+  if (issuer !== authoritySubject(identity.kind)) throw certError('cert-issuer', JSON.stringify(issuer));
   return identity;
 }
 
-/** Reading a certificate costs more than all else here, and the same one comes with every link of its holder. */
-const readBefore = new BoundedMap<string, CertificateFields>(1024);
+/** What the policy looks at in a certificate. */
+interface LeafFacts {
+  readonly fields: CertificateFields;
+  readonly allowedAlgorithms: boolean;
+  readonly issuer: string;
+  readonly keyPin: string;
+}
 
-function fieldsOf(leaf: X509Certificate): CertificateFields {
+/** Reading a certificate costs more than all else here, in time and in memory, and the same one comes with every link of its holder. */
+const readBefore = new BoundedMap<string, LeafFacts>(1024);
+
+function factsOf(leaf: X509Certificate): LeafFacts {
   const known = readBefore.get(leaf.fingerprint512);
   if (known !== undefined) return known;
-  const fields = readCertificate(leaf.raw);
-  readBefore.set(leaf.fingerprint512, fields);
-  return fields;
+  const spki = leaf.publicKey.export({ type: 'spki', format: 'der' });
+  const facts: LeafFacts = {
+    fields: readCertificate(leaf.raw),
+    allowedAlgorithms: hasAllowedAlgorithms(leaf),
+    issuer: leaf.issuer,
+    keyPin: `sha256/${createHash('sha256').update(spki).digest('base64url')}`,
+  };
+  readBefore.set(leaf.fingerprint512, facts);
+  return facts;
 }
 
 /** The pin of a key, as `EdgeNode`'s `spec.keyPin` holds it: `sha256/` and the base64url of its SubjectPublicKeyInfo's hash. */
 export function keyPinOf(certificate: X509Certificate): string {
-  const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
-  return `sha256/${createHash('sha256').update(spki).digest('base64url')}`;
+  return factsOf(certificate).keyPin;
 }
 
 /** The one identity that the fields of a certificate name. */

@@ -92,7 +92,8 @@ export class Cable {
   }
 
   get over(): boolean {
-    return this.#links[0].closed && this.#links[1].closed;
+    const [dialer, acceptor] = this.#links;
+    return (dialer.closed || !this.dialer.alive) && (acceptor.closed || !this.acceptor.alive);
   }
 
   /** The end of a process is no more. The other end is told, or has to find out. */
@@ -125,7 +126,8 @@ export class Cable {
   }
 
   close(reason: CodedError, dialer: boolean): void {
-    this.#links[dialer ? 0 : 1].close(reason);
+    // Who is no more closes nothing.
+    if ((dialer ? this.dialer : this.acceptor).alive) this.#links[dialer ? 0 : 1].close(reason);
   }
 }
 

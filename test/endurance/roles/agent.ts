@@ -7,7 +7,8 @@ const agent = await startAgent({ config, log: createLog({ name: 'agent', level: 
 
 const commands = {
   settle,
-  heap,
+  heap: () => ({ ...heap(), retained: Math.round(agent.endpoint.retainedBytes / 2 ** 20), streams: agent.endpoint.streams }),
+  hist: () => (globalThis as any).HIST,
   links: () => agent.uplink.links.map(({ target, active, link }) => ({ target, active, stats: link.stats })),
 };
 
