@@ -15,8 +15,18 @@ export interface DialSocketOptions {
 }
 
 /** Connects, through a proxy where one is set, and finishes the TLS handshake. Errors: `link-refused`. */
-export async function dialSocket({ host, port, tls, proxy, timeoutMs }: DialSocketOptions): Promise<Socket> {
-  const deadline = AbortSignal.timeout(timeoutMs);
+export async function dialSocket({ timeoutMs, ...options }: DialSocketOptions): Promise<Socket> {
+  // Not AbortSignal.timeout: its timer would outlive the dial by all of its time.
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), timeoutMs);
+  try {
+    return await dialWithin(options, deadline.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function dialWithin({ host, port, tls, proxy }: Omit<DialSocketOptions, 'timeoutMs'>, deadline: AbortSignal): Promise<Socket> {
   const tcp = proxy === undefined ? await plain(host, port, deadline) : await throughProxy(proxy, host, port, deadline);
   tcp.setNoDelay(true);
   if (tls === undefined) return tcp;

@@ -1,4 +1,4 @@
-import { decodeRequestHead, type HttpRequestHead, isPlainPath, type KindStream, tunnelError } from '../../tunnel/index.ts';
+import { contentLength, decodeRequestHead, type HttpRequestHead, isPlainPath, type KindStream, tunnelError } from '../../tunnel/index.ts';
 import { DirectExchange } from './direct-exchange.ts';
 import { upstreamHeaders, type HttpService } from './http-service.ts';
 import { PooledExchange } from './pooled-exchange.ts';
@@ -17,7 +17,8 @@ const refusedMethods = new Set(['CONNECT', 'TRACE', 'TRACK']);
 
 /**
  * Serves a stream of kind `http`: one request to the service, at most once. Ordinary requests go over kept-alive connections;
- * what those cannot carry (a switch of protocols, `Expect`, announced trailers) gets a connection of its own.
+ * what those cannot carry (a switch of protocols, `Expect`, announced trailers, a body of unknown length) gets a connection of
+ * its own.
  */
 export function serveHttp(stream: KindStream, service: HttpService): void {
   let request: ServiceRequest;
@@ -27,10 +28,14 @@ export function serveHttp(stream: KindStream, service: HttpService): void {
     stream.refuse(exchangeFailure(error));
     return;
   }
-  const { upgrade, expectContinue, trailers } = request.head;
-  if (upgrade !== undefined || expectContinue === true || trailers === true)
-    new DirectExchange(stream, service, request).start();
-  else new PooledExchange(stream, service, request).start();
+  if (isOrdinary(request.head)) new PooledExchange(stream, service, request).start();
+  else new DirectExchange(stream, service, request).start();
+}
+
+/** A body of unknown length may be a conversation: its head has to go out before its first byte, which a pooled request's does not. */
+function isOrdinary({ upgrade, expectContinue, trailers, body, headers }: HttpRequestHead): boolean {
+  if (upgrade !== undefined || expectContinue === true || trailers === true) return false;
+  return body !== true || contentLength(headers) !== undefined;
 }
 
 function readRequest(stream: KindStream, service: HttpService): ServiceRequest {
