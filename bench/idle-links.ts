@@ -10,9 +10,9 @@ const credentials = await makeCredentials();
 const replica = await startReplicaProcess(credentials.relay);
 const swarm = { credentials: credentials.client, linkPort: replica.ready.link };
 // The first few pay for what all share.
-const first = await startLinkSwarm({ ...swarm, links: 50 });
+const first = await startLinkSwarm({ ...swarm, count: 50 });
 const before = await replica.usage();
-const many = await startLinkSwarm({ ...swarm, links });
+const many = await startLinkSwarm({ ...swarm, count: links });
 await sleep(15_000);
 const after = await replica.usage();
 await sleep(10_000);

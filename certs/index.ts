@@ -11,7 +11,7 @@ export {
   type LeafRequest,
   type Validity,
 } from './authority.ts';
-export { certCodes, certError, type CertCode } from './cert-error.ts';
+export { certError, type CertCode } from './cert-error.ts';
 export {
   formatIdentity,
   identityKinds,

@@ -1,6 +1,17 @@
 import { clientTls, identityName, loadKeyStore } from '../certs/index.ts';
 import { Lifecycle, systemClock, type Clock, type Log } from '../base/index.ts';
-import { defaultLimits, dialLink, Endpoint, proxyFromEnvironment, Stream, Ticker, tunnelError, Uplink, type TunnelLimits, type UplinkEvent } from '../tunnel/index.ts';
+import {
+  defaultLimits,
+  dialLink,
+  Endpoint,
+  proxyFromEnvironment,
+  Stream,
+  Ticker,
+  tunnelError,
+  Uplink,
+  type TunnelLimits,
+  type UplinkEvent,
+} from '../tunnel/index.ts';
 import type { AgentConfig } from './agent-config.ts';
 import { ReplicaList } from './replica-list.ts';
 import { ServiceTable } from './services/index.ts';
@@ -71,8 +82,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       if (typeof event.welcome['epoch'] === 'number') epoch = event.welcome['epoch'];
     },
   });
-  lifecycle.onClose('links', () => uplink.close(tunnelError('endpoint-closed', { detail: `the agent of ${edge} stopped` })));
-  lifecycle.onClose('streams', () => endpoint.close(tunnelError('endpoint-closed', { detail: `the agent of ${edge} stopped` })));
+  lifecycle.onClose('links', () =>
+    uplink.close(tunnelError('endpoint-closed', { detail: `the agent of ${edge} stopped` })),
+  );
+  lifecycle.onClose('streams', () =>
+    endpoint.close(tunnelError('endpoint-closed', { detail: `the agent of ${edge} stopped` })),
+  );
   lifecycle.onClose('drain', () => untilIdle(endpoint, clock, config.drainMs), { deadlineMs: config.drainMs + 1000 });
   uplink.start();
   log.info('agent-started', { edge, instance: endpoint.instance, services: services.services.map(({ name }) => name) });
@@ -95,7 +110,12 @@ function logLink(log: Log, event: UplinkEvent): void {
       log.info(`link-${event.kind}`, { link: event.link.id, target: event.target });
       return;
     case 'closed':
-      log.warn('link-closed', { link: event.link.id, target: event.target, code: event.reason.code, reason: event.reason.message });
+      log.warn('link-closed', {
+        link: event.link.id,
+        target: event.target,
+        code: event.reason.code,
+        reason: event.reason.message,
+      });
       return;
     case 'failed':
       log.warn('link-failed', {

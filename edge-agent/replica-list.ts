@@ -42,7 +42,9 @@ export class ReplicaList {
 
 function targetsIn(said: unknown): readonly string[] {
   if (!Array.isArray(said)) return [];
-  return said.filter((entry): entry is string => typeof entry === 'string' && /^[\w.:[\]-]{1,260}:\d{1,5}$/u.test(entry)).slice(0, MAX_TARGETS);
+  return said
+    .filter((entry): entry is string => typeof entry === 'string' && /^[\w.:[\]-]{1,260}:\d{1,5}$/u.test(entry))
+    .slice(0, MAX_TARGETS);
 }
 
 async function save(directory: string, targets: readonly string[]): Promise<void> {

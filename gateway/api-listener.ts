@@ -55,7 +55,8 @@ export function createApiListener(options: ApiListenerOptions): Server {
     answerOwn(request, response);
   });
   server.on('upgrade', (request, socket, head) => {
-    if (!front.upgrade(request, socket, head)) socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    if (!front.upgrade(request, socket, head))
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   server.on('connect', (request, socket, head) => front.connect(request, socket, head));
   server.on('tlsClientError', (error, socket) => {
@@ -79,6 +80,8 @@ function identify(socket: TLSSocket, { trust }: TlsCredentials): string | CodedE
   try {
     return identityName(identifyPeer(socket, { trust, kinds: ['operator', 'component'] }));
   } catch (error) {
-    return gatewayError('unauthenticated', { cause: error instanceof CodedError ? error : certError('cert-malformed', undefined, error) });
+    return gatewayError('unauthenticated', {
+      cause: error instanceof CodedError ? error : certError('cert-malformed', undefined, error),
+    });
   }
 }

@@ -50,7 +50,9 @@ export class EdgeDirectory {
   }
 
   get edges(): readonly EdgeRecord[] {
-    return [...this.#records.values()].map(({ record }) => record).sort((one, other) => (one.metadata.name < other.metadata.name ? -1 : 1));
+    return [...this.#records.values()]
+      .map(({ record }) => record)
+      .sort((one, other) => (one.metadata.name < other.metadata.name ? -1 : 1));
   }
 
   /** The store's revision that memory has seen. */
@@ -63,7 +65,11 @@ export class EdgeDirectory {
   }
 
   /** Adds an edge. Errors: `already-exists`. */
-  async create(name: string, spec: EdgeRecord['spec'], labels: Readonly<Record<string, string>> = {}): Promise<EdgeRecord> {
+  async create(
+    name: string,
+    spec: EdgeRecord['spec'],
+    labels: Readonly<Record<string, string>> = {},
+  ): Promise<EdgeRecord> {
     const metadata = { name, uid: randomUUID(), creationTimestamp: new Date().toISOString(), labels };
     const written = await this.#put(name, { metadata, spec }, 0);
     if (written === undefined) throw gatewayError('already-exists', { detail: name });
@@ -71,10 +77,16 @@ export class EdgeDirectory {
   }
 
   /** Replaces an edge's spec and labels. With `resourceVersion`, only that version. Errors: `not-found`, `conflict`. */
-  async update(name: string, spec: EdgeRecord['spec'], labels: Readonly<Record<string, string>>, resourceVersion?: string): Promise<EdgeRecord> {
+  async update(
+    name: string,
+    spec: EdgeRecord['spec'],
+    labels: Readonly<Record<string, string>>,
+    resourceVersion?: string,
+  ): Promise<EdgeRecord> {
     const found = this.#records.get(name);
     if (found === undefined) throw gatewayError('not-found', { detail: `EdgeNode ${name}` });
-    if (resourceVersion !== undefined && resourceVersion !== String(found.revision)) throw gatewayError('conflict', { detail: name });
+    if (resourceVersion !== undefined && resourceVersion !== String(found.revision))
+      throw gatewayError('conflict', { detail: name });
     const written = await this.#put(name, { metadata: { ...found.record.metadata, labels }, spec }, found.revision);
     if (written === undefined) throw gatewayError('conflict', { detail: name });
     return written;
@@ -85,7 +97,10 @@ export class EdgeDirectory {
     const found = this.#records.get(name);
     if (found === undefined) throw gatewayError('not-found', { detail: `EdgeNode ${name}` });
     const key = NODES + name;
-    const result = await this.#store.txn({ if: [{ key, modRevision: found.revision }], then: [{ type: 'delete', key }] });
+    const result = await this.#store.txn({
+      if: [{ key, modRevision: found.revision }],
+      then: [{ type: 'delete', key }],
+    });
     if (!result.applied) throw gatewayError('conflict', { detail: name });
     this.#apply({ type: 'delete', key, modRevision: result.revision });
     return found.record;
@@ -100,10 +115,14 @@ export class EdgeDirectory {
     for (;;) {
       const found = this.#epochs.get(edge);
       if (found?.epoch.instance === instance) return found.epoch.epoch;
-      if (said > 0 && said <= (found?.epoch.epoch ?? 0)) throw tunnelError('instance-superseded', { retryAfterMs: 60_000 });
+      if (said > 0 && said <= (found?.epoch.epoch ?? 0))
+        throw tunnelError('instance-superseded', { retryAfterMs: 60_000 });
       const next: Epoch = { epoch: (found?.epoch.epoch ?? 0) + 1, instance };
       const value = Buffer.from(JSON.stringify(next));
-      const result = await this.#store.txn({ if: [{ key, modRevision: found?.revision ?? 0 }], then: [{ type: 'put', key, value }] });
+      const result = await this.#store.txn({
+        if: [{ key, modRevision: found?.revision ?? 0 }],
+        then: [{ type: 'put', key, value }],
+      });
       // Someone else was faster: the state that the store answered with is newer than the watch's.
       const [current] = result.applied ? [] : result.found;
       if (result.applied) this.#epochs.set(edge, { epoch: next, revision: result.revision });

@@ -1,5 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { apiVersion, initialEdgeStatus, parseEdgeNode, parseEdgeNodesPath, type EdgeNode, type EdgeNodeList, type EdgeNodeStatus } from '../api/index.ts';
+import {
+  apiVersion,
+  initialEdgeStatus,
+  parseEdgeNode,
+  parseEdgeNodesPath,
+  type EdgeNode,
+  type EdgeNodeList,
+  type EdgeNodeStatus,
+} from '../api/index.ts';
 import { CodedError } from '../base/index.ts';
 import { sendFailure } from './front/index.ts';
 import type { EdgeDirectory, EdgeRecord } from './edge-directory.ts';
@@ -29,10 +37,12 @@ export class EdgeNodes {
     if (parsed === undefined) return false;
     const { name = '', subresource } = parsed;
     const method = request.method ?? 'GET';
-    if (subresource !== undefined && method !== 'GET') throw gatewayError('method-unknown', { detail: `${method} of a status` });
+    if (subresource !== undefined && method !== 'GET')
+      throw gatewayError('method-unknown', { detail: `${method} of a status` });
     this.#handle(method, name, request).then(
       ([status, body]) => answerJson(response, status, body),
-      (error: unknown) => sendFailure(response, error instanceof CodedError ? error : gatewayError('body-malformed', { cause: error })),
+      (error: unknown) =>
+        sendFailure(response, error instanceof CodedError ? error : gatewayError('body-malformed', { cause: error })),
     );
     return true;
   }
@@ -50,7 +60,8 @@ export class EdgeNodes {
         return [200, this.#node(this.#find(name))];
       case 'PUT': {
         const { metadata, spec } = parseEdgeNode(await readJson(request));
-        if (metadata.name !== name) throw gatewayError('body-malformed', { detail: `metadata.name: ${metadata.name} is not ${name}` });
+        if (metadata.name !== name)
+          throw gatewayError('body-malformed', { detail: `metadata.name: ${metadata.name} is not ${name}` });
         return [200, this.#node(await directory.update(name, spec, metadata.labels ?? {}, metadata.resourceVersion))];
       }
       case 'PATCH': {

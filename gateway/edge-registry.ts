@@ -132,14 +132,17 @@ export class EdgeRegistry {
   cut(edge: string): void {
     const presence = this.#edges.get(edge);
     for (const link of presence?.links.keys() ?? []) link.close(tunnelError('edge-denied', { retryAfterMs: 30_000 }));
-    for (const waiter of [...(this.#waiting.get(edge) ?? [])]) waiter.resolve(tunnelError('edge-denied', { detail: edge }));
+    for (const waiter of [...(this.#waiting.get(edge) ?? [])])
+      waiter.resolve(tunnelError('edge-denied', { detail: edge }));
   }
 
   /** The link that reaches an edge, now or as soon as there is one. */
   route(edge: string, principal: string, wanted: { readonly gone: boolean }): Route | Promise<Route> {
     const active = this.#edges.get(edge)?.active;
     if (active !== undefined && !active.closed) return { port: active, principal };
-    return this.#wait(edge, wanted).then((found): Route => ('code' in found ? { refuse: found } : { port: found, principal }));
+    return this.#wait(edge, wanted).then((found): Route =>
+      'code' in found ? { refuse: found } : { port: found, principal },
+    );
   }
 
   #wait(edge: string, wanted: { readonly gone: boolean }): Promise<Link | CodedError> {

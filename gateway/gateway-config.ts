@@ -1,6 +1,7 @@
 import { z } from '../base/index.ts';
 
-const listener = (port: number) => z.strictObject({ host: z.string().default('0.0.0.0'), port: z.int().min(0).max(65_535).default(port) });
+const listener = (port: number) =>
+  z.strictObject({ host: z.string().default('0.0.0.0'), port: z.int().min(0).max(65_535).default(port) });
 
 /** The configuration of a replica; `docs/configuration.md` describes each key. */
 export const gatewayConfigSchema = z.strictObject({

@@ -2,7 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { healthPath, readyPath } from '../api/index.ts';
 
 /** `/healthz`: the process lives. `/readyz`: send it new work. Both need no identity and tell nothing else. */
-export function answerHealth(_request: IncomingMessage, response: ServerResponse, path: string, ready: () => boolean): boolean {
+export function answerHealth(
+  _request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  ready: () => boolean,
+): boolean {
   if (path === healthPath) return answerText(response, 200, 'ok');
   if (path === readyPath) return ready() ? answerText(response, 200, 'ok') : answerText(response, 503, 'draining');
   return false;

@@ -22,9 +22,12 @@ export type Hello = ({ readonly role: 'edge' } & EdgeHello) | { readonly role: '
 
 /** Reads a HELLO; its role has to be the one that the certificate allows. Errors: `hello-malformed`, `version-unsupported`. */
 export function parseHello(kind: IdentityKind, body: LinkBody): Hello {
-  if (body['version'] !== 1) throw tunnelError('version-unsupported', { detail: `${String(body['version'])}, this replica speaks 1` });
+  if (body['version'] !== 1)
+    throw tunnelError('version-unsupported', { detail: `${String(body['version'])}, this replica speaks 1` });
   const result = validate<Hello>(kind === 'edge' ? edgeHello : clientHello, body);
   if ('value' in result) return result.value;
   const [problem] = result.problems;
-  throw tunnelError('hello-malformed', { detail: problem === undefined ? '' : `${problem.path.join('.')}: ${problem.message}` });
+  throw tunnelError('hello-malformed', {
+    detail: problem === undefined ? '' : `${problem.path.join('.')}: ${problem.message}`,
+  });
 }

@@ -2,9 +2,25 @@ import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { identifyPeer, identityName, keyPinOf, linkServerTls, type Identity, type TlsCredentials } from '../certs/index.ts';
+import {
+  identifyPeer,
+  identityName,
+  keyPinOf,
+  linkServerTls,
+  type Identity,
+  type TlsCredentials,
+} from '../certs/index.ts';
 import { CodedError, codeOf, messageOf, type Clock, type Log } from '../base/index.ts';
-import { Link, LINK_PATH, tunnelError, WsAcceptor, type LinkBody, type Ticker, type TunnelLimits, type Wire } from '../tunnel/index.ts';
+import {
+  Link,
+  LINK_PATH,
+  tunnelError,
+  WsAcceptor,
+  type LinkBody,
+  type Ticker,
+  type TunnelLimits,
+  type Wire,
+} from '../tunnel/index.ts';
 
 /** What becomes of a link that was let in. */
 export interface LinkGuest {
@@ -56,7 +72,11 @@ export class LinkListener {
     this.server.on('request', (_request, response) => refuseRequest(response));
     this.server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head));
     this.server.on('tlsClientError', (error, socket) => {
-      options.log.info('link-handshake-failed', { remote: socket.remoteAddress, code: codeOf(error), reason: messageOf(error) });
+      options.log.info('link-handshake-failed', {
+        remote: socket.remoteAddress,
+        code: codeOf(error),
+        reason: messageOf(error),
+      });
     });
   }
 
@@ -73,8 +93,12 @@ export class LinkListener {
     const { door, log } = this.#options;
     let identity: Identity;
     try {
-      if (request.url !== LINK_PATH || !(socket instanceof TLSSocket)) throw tunnelError('link-refused', { detail: 'no such path' });
-      identity = identifyPeer(socket, { trust: this.#options.credentials.trust, kinds: ['edge', 'operator', 'component'] });
+      if (request.url !== LINK_PATH || !(socket instanceof TLSSocket))
+        throw tunnelError('link-refused', { detail: 'no such path' });
+      identity = identifyPeer(socket, {
+        trust: this.#options.credentials.trust,
+        kinds: ['edge', 'operator', 'component'],
+      });
       door.admit(identity, pinOf(socket));
     } catch (error) {
       log.warn('link-refused', { remote: request.socket.remoteAddress, error });
@@ -136,7 +160,7 @@ function pinOf(socket: TLSSocket): string {
 }
 
 function refuseRequest(response: ServerResponse): void {
-  response.writeHead(426, { Connection: 'close', Upgrade: 'websocket', 'Content-Length': 0 });
+  response.writeHead(426, { 'Connection': 'close', 'Upgrade': 'websocket', 'Content-Length': 0 });
   response.end();
 }
 

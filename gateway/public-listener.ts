@@ -8,7 +8,13 @@ const MAX_HEADER_BYTES = 4 * 1024;
 const REQUEST_MS = 10_000;
 
 /** The listener for whoever has no certificate: health only, until enrolment comes. Its limits are tiny. */
-export function createPublicListener({ credentials, openPaths }: { readonly credentials: TlsCredentials; readonly openPaths: OwnPaths }): Server {
+export function createPublicListener({
+  credentials,
+  openPaths,
+}: {
+  readonly credentials: TlsCredentials;
+  readonly openPaths: OwnPaths;
+}): Server {
   const server = createServer({
     ...apiServerTls(credentials),
     requestCert: false,

@@ -27,15 +27,39 @@ export class ReplicaMetrics {
     read('causeway_links', 'Links to this replica, of edges and clients', () => listener.links.size);
     read('causeway_switch_streams', 'Streams that pass through the switch', () => tunnelSwitch.crossings);
     read('causeway_switch_queue_bytes', 'Bytes that wait in the switch', () => tunnelSwitch.queuedBytes);
-    read('causeway_switch_shed_streams', 'Streams detached since the start because memory was short', () => tunnelSwitch.shed);
+    read(
+      'causeway_switch_shed_streams',
+      'Streams detached since the start because memory was short',
+      () => tunnelSwitch.shed,
+    );
     read('causeway_switch_bytes_to_edges', 'Bytes of ended streams that went to edges', () => tunnelSwitch.bytesUp);
-    read('causeway_switch_bytes_from_edges', 'Bytes of ended streams that came from edges', () => tunnelSwitch.bytesDown);
+    read(
+      'causeway_switch_bytes_from_edges',
+      'Bytes of ended streams that came from edges',
+      () => tunnelSwitch.bytesDown,
+    );
     read('causeway_front_streams', 'Streams that the HTTP front holds', () => endpoint.streams);
-    read('causeway_front_detached_streams', 'Streams of the HTTP front that look for a path', () => endpoint.detachedStreams);
-    read('causeway_front_retained_bytes', 'Bytes that the HTTP front keeps for replay and for readers', () => endpoint.retainedBytes);
+    read(
+      'causeway_front_detached_streams',
+      'Streams of the HTTP front that look for a path',
+      () => endpoint.detachedStreams,
+    );
+    read(
+      'causeway_front_retained_bytes',
+      'Bytes that the HTTP front keeps for replay and for readers',
+      () => endpoint.retainedBytes,
+    );
     read('causeway_window_free_bytes', 'What windows may still grow by', () => tunnelSwitch.pool.freeBytes);
-    this.#requests = metrics.counter({ name: 'causeway_requests', help: 'Requests to edges, by status class and code', labels: ['class', 'code'] });
-    this.#requestBytes = metrics.counter({ name: 'causeway_request_bytes', help: 'Bytes of bodies, by direction', labels: ['direction'] });
+    this.#requests = metrics.counter({
+      name: 'causeway_requests',
+      help: 'Requests to edges, by status class and code',
+      labels: ['class', 'code'],
+    });
+    this.#requestBytes = metrics.counter({
+      name: 'causeway_request_bytes',
+      help: 'Bytes of bodies, by direction',
+      labels: ['direction'],
+    });
   }
 
   requestDone(_target: StreamTarget, { status, code, requestBytes, responseBytes }: ExchangeOutcome): void {

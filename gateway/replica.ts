@@ -88,7 +88,12 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     lifecycle.onClose('streams', () => endpoint.close(tunnelError('draining')));
 
     const listener = new LinkListener({ credentials, door: linkDoor(), clock, ticker, limits, log });
-    const metrics = new ReplicaMetrics(new Metrics({ processMetrics: true }), { tunnelSwitch, registry, endpoint, listener });
+    const metrics = new ReplicaMetrics(new Metrics({ processMetrics: true }), {
+      tunnelSwitch,
+      registry,
+      endpoint,
+      listener,
+    });
     const principals = new Map<Port, string>([[switchPort, '']]);
     const nodes = new EdgeNodes({ directory, registry, replica: `${config.site}/${config.name}` });
 
@@ -99,15 +104,28 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       openPaths: (request, response, path) => answerHealth(request, response, path, () => ready),
       paths: (request, response, path) => {
         if (path === metricsPath) metrics.answer(response);
-        else if (path === '/version') answerJson(response, 200, { gitVersion: `v${version}`, causeway: version, site: config.site, replica: config.name });
+        else if (path === '/version')
+          answerJson(response, 200, {
+            gitVersion: `v${version}`,
+            causeway: version,
+            site: config.site,
+            replica: config.name,
+          });
         else return nodes.answer(request, response, path);
         return true;
       },
       log,
     });
-    const open = createPublicListener({ credentials, openPaths: (request, response, path) => answerHealth(request, response, path, () => ready) });
+    const open = createPublicListener({
+      credentials,
+      openPaths: (request, response, path) => answerHealth(request, response, path, () => ready),
+    });
 
-    const sockets = { link: new OpenSockets(listener.server), api: new OpenSockets(api), public: new OpenSockets(open) };
+    const sockets = {
+      link: new OpenSockets(listener.server),
+      api: new OpenSockets(api),
+      public: new OpenSockets(open),
+    };
     const ports = {
       link: await listen(listener.server, config.link, 'link'),
       api: await listen(api, config.api, 'api'),
@@ -118,7 +136,9 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       listener.close(tunnelError('draining', { retryAfterMs: 500 }));
       return sockets.link.drain(clock, LINK_CLOSE_MS);
     });
-    lifecycle.onClose('api listener', () => sockets.api.drain(clock, config.drainMs), { deadlineMs: config.drainMs + 2000 });
+    lifecycle.onClose('api listener', () => sockets.api.drain(clock, config.drainMs), {
+      deadlineMs: config.drainMs + 2000,
+    });
     lifecycle.onClose('readiness', () => {
       ready = false;
     });
@@ -146,7 +166,8 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
         },
         async greet(identity, body, link) {
           const hello = parseHello(identity.kind, body);
-          if (identity.kind !== 'edge' || hello.role !== 'edge') return clientGuest(identityName(identity), link, welcome);
+          if (identity.kind !== 'edge' || hello.role !== 'edge')
+            return clientGuest(identityName(identity), link, welcome);
           const epoch = await directory.claimEpoch(identity.id, hello.instance, hello.epoch);
           // The whitelist may have changed while the store was asked.
           if (directory.admission(identity.id) !== 'allowed') throw deniedError(identity.id);
@@ -183,7 +204,8 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
 
     function requireAllowed(edge: string, keyPin: string): void {
       const pinned = directory.find(edge)?.spec.keyPin;
-      if (directory.admission(edge) !== 'allowed' || (pinned !== undefined && pinned !== keyPin)) throw deniedError(edge);
+      if (directory.admission(edge) !== 'allowed' || (pinned !== undefined && pinned !== keyPin))
+        throw deniedError(edge);
     }
   }
 }
@@ -192,7 +214,11 @@ function deniedError(edge: string): CodedError {
   return tunnelError('edge-denied', { detail: edge, retryAfterMs: 30_000 });
 }
 
-async function listen(server: Server, { host, port }: { readonly host: string; readonly port: number }, name: string): Promise<number> {
+async function listen(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+  name: string,
+): Promise<number> {
   try {
     server.listen({ host, port });
     await once(server, 'listening');

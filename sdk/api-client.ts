@@ -57,7 +57,10 @@ export class Api {
 
   #once(method: string, url: URL, body: Buffer | undefined): Promise<ApiAnswer> {
     return new Promise((resolve, reject) => {
-      const headers = { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }) };
+      const headers = {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
+      };
       const request = httpsRequest(url, { method, headers, agent: this.#agent, timeout: TIMEOUT_MS }, (response) => {
         const chunks: Buffer[] = [];
         let bytes = 0;
@@ -66,7 +69,9 @@ export class Api {
           if (bytes > MAX_BODY_BYTES) response.destroy(new Error('the answer is too long'));
           else chunks.push(chunk);
         });
-        response.once('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }));
+        response.once('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
+        );
         response.once('error', reject);
       });
       request.once('timeout', () => request.destroy(new Error('no answer in time')));

@@ -24,7 +24,13 @@ const LEAVES_UNKNOWN = new Set(['stream-lost', 'gone', 'endpoint-closed']);
 const MAX_TRIES = 5;
 const NULL_BODY_STATUS = new Set([101, 204, 205, 304]);
 
-export async function fetchThrough(endpoint: Endpoint, edge: string, service: string, path: string, init: FetchOptions): Promise<Response> {
+export async function fetchThrough(
+  endpoint: Endpoint,
+  edge: string,
+  service: string,
+  path: string,
+  init: FetchOptions,
+): Promise<Response> {
   // The platform's own Request sorts out headers, bodies and their types.
   const request = new Request(`http://${edge}/`, { ...init, ...(init.body == null ? {} : { duplex: 'half' }) });
   for (let attempt = 1; ; attempt++) {
@@ -33,7 +39,8 @@ export async function fetchThrough(endpoint: Endpoint, edge: string, service: st
     } catch (error) {
       const repeatable = SAFE_METHODS.has(request.method) && REPEATABLE.has(codeOf(error)) && attempt < MAX_TRIES;
       if (repeatable && !request.signal.aborted) continue;
-      if (LEAVES_UNKNOWN.has(codeOf(error))) throw tunnelError('outcome-unknown', { detail: messageOf(error), cause: error });
+      if (LEAVES_UNKNOWN.has(codeOf(error)))
+        throw tunnelError('outcome-unknown', { detail: messageOf(error), cause: error });
       throw error;
     }
   }
@@ -137,11 +144,16 @@ function receive(stream: Stream, method: string): Promise<Response> {
 function responseOf(head: HttpResponseHead, method: string, body: ReadableStream<Uint8Array>): Response {
   const empty = method === 'HEAD' || NULL_BODY_STATUS.has(head.status);
   if (empty) void body.cancel().catch(() => {});
-  return new Response(empty ? null : body, { status: head.status, statusText: head.statusText, headers: pairs(head.headers) });
+  return new Response(empty ? null : body, {
+    status: head.status,
+    statusText: head.statusText,
+    headers: pairs(head.headers),
+  });
 }
 
 function pairs(headers: RawHeaders): [string, string][] {
   const list: [string, string][] = [];
-  for (let index = 0; index + 1 < headers.length; index += 2) list.push([headers[index] ?? '', headers[index + 1] ?? '']);
+  for (let index = 0; index + 1 < headers.length; index += 2)
+    list.push([headers[index] ?? '', headers[index + 1] ?? '']);
   return list;
 }

@@ -32,7 +32,9 @@ export class Edge {
       path: isAddress ? to : '',
       principal: '',
     };
-    return new Stream(this.#endpoint.open(target, { class: options.class === 'bulk' ? StreamClass.BULK : StreamClass.INTERACTIVE }));
+    return new Stream(
+      this.#endpoint.open(target, { class: options.class === 'bulk' ? StreamClass.BULK : StreamClass.INTERACTIVE }),
+    );
   }
 
   /**

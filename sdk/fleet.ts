@@ -1,6 +1,16 @@
 import { clientTls, loadKeyStore, type KeyStore } from '../certs/index.ts';
 import { systemClock, type Clock } from '../base/index.ts';
-import { defaultLimits, dialLink, Endpoint, proxyFromEnvironment, Ticker, tunnelError, Uplink, type TunnelLimits, type UplinkEvent } from '../tunnel/index.ts';
+import {
+  defaultLimits,
+  dialLink,
+  Endpoint,
+  proxyFromEnvironment,
+  Ticker,
+  tunnelError,
+  Uplink,
+  type TunnelLimits,
+  type UplinkEvent,
+} from '../tunnel/index.ts';
 import { loadClientConfig, type ClientConfig } from './client-config.ts';
 import { Edge } from './edge.ts';
 import { Api } from './api-client.ts';
@@ -30,8 +40,15 @@ export class Fleet {
   readonly #endpoint: Endpoint;
   readonly #uplink: Uplink;
 
-  constructor(config: ClientConfig, keys: KeyStore, { onEvent, clock = systemClock, limits = defaultLimits }: Omit<ConnectOptions, 'config'>) {
-    this.api = new Api(config.replicas.map(({ api }) => api), keys);
+  constructor(
+    config: ClientConfig,
+    keys: KeyStore,
+    { onEvent, clock = systemClock, limits = defaultLimits }: Omit<ConnectOptions, 'config'>,
+  ) {
+    this.api = new Api(
+      config.replicas.map(({ api }) => api),
+      keys,
+    );
     this.#endpoint = new Endpoint({ clock, limits });
     this.#uplink = new Uplink({
       clock,

@@ -1,5 +1,12 @@
 import type { CodedError } from '../base/index.ts';
-import { FrameType, type DataFrame, type FinFrame, type OpenFrame, type StreamFrame, type StreamTarget } from './frame.ts';
+import {
+  FrameType,
+  type DataFrame,
+  type FinFrame,
+  type OpenFrame,
+  type StreamFrame,
+  type StreamTarget,
+} from './frame.ts';
 import type { PortSlot } from './port-slot.ts';
 import { StreamCore, type StreamHost } from './stream-core.ts';
 import type { Outcome } from './tombstones.ts';
@@ -51,7 +58,10 @@ export class AcceptorCore extends StreamCore {
       return;
     }
     this.path?.port.send(refusal(this.path.channel, this.#host.instance, error));
-    this.#end({ kind: 'refused', code: error.code, message: error.message, retryAfterMs: error.retryAfterMs ?? 0 }, error);
+    this.#end(
+      { kind: 'refused', code: error.code, message: error.message, retryAfterMs: error.retryAfterMs ?? 0 },
+      error,
+    );
   }
 
   override write(bytes: Buffer): void {
@@ -151,9 +161,7 @@ export class AcceptorCore extends StreamCore {
   protected onClose(error: CodedError | undefined): void {
     const outcome: Outcome =
       this.#outcome ??
-      (error === undefined
-        ? { kind: 'finished', received: this.receiving.received }
-        : resetOutcome(error));
+      (error === undefined ? { kind: 'finished', received: this.receiving.received } : resetOutcome(error));
     this.#host.leave(this, outcome);
   }
 
@@ -177,7 +185,11 @@ export class AcceptorCore extends StreamCore {
 }
 
 /** A REFUSE by an endpoint: it names its instance, which makes its word final for that instance. */
-export function refusal(channel: number, instance: string, error: CodedError): StreamFrame & { type: typeof FrameType.REFUSE } {
+export function refusal(
+  channel: number,
+  instance: string,
+  error: CodedError,
+): StreamFrame & { type: typeof FrameType.REFUSE } {
   return {
     type: FrameType.REFUSE,
     channel,

@@ -75,7 +75,12 @@ export function encodeFrame(frame: Frame, maxFrameBytes: number): Buffer {
       return fragmented(
         frame.type,
         frame.channel,
-        json({ code: frame.code, message: frame.message, instance: frame.instance, retryAfterMs: Math.ceil(frame.retryAfterMs) }),
+        json({
+          code: frame.code,
+          message: frame.message,
+          instance: frame.instance,
+          retryAfterMs: Math.ceil(frame.retryAfterMs),
+        }),
         maxFrameBytes,
       );
     case FrameType.RESET: {
@@ -280,7 +285,12 @@ export class FrameDecoder {
 }
 
 /** Whether a reader takes an OPEN or RESUME of this content: any longer, and it would close the link instead. */
-export function openFits(target: StreamTarget, instance: string, head: Buffer, { maxHeadBytes }: TunnelLimits): boolean {
+export function openFits(
+  target: StreamTarget,
+  instance: string,
+  head: Buffer,
+  { maxHeadBytes }: TunnelLimits,
+): boolean {
   for (const [name, maxLength] of TARGET_FIELDS) if (target[name].length > maxLength) return false;
   const targetBytes = Buffer.byteLength(targetText(target, instance));
   return targetBytes <= MAX_TARGET_BYTES && OPEN_FIXED_BYTES + targetBytes + head.length <= maxHeadBytes;

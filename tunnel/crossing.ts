@@ -230,7 +230,13 @@ export class Crossing implements LegOwner {
   #reset(error: CodedError): void {
     for (const leg of [this.#opener, this.#acceptor]) {
       if (leg?.opened !== true) continue;
-      leg.slot.port.send({ type: FrameType.RESET, channel: leg.channel, ack: false, code: error.code, message: error.message });
+      leg.slot.port.send({
+        type: FrameType.RESET,
+        channel: leg.channel,
+        ack: false,
+        code: error.code,
+        message: error.message,
+      });
     }
     this.#free();
   }
@@ -239,7 +245,11 @@ export class Crossing implements LegOwner {
   #hold(frame: StreamFrame): void {
     switch (frame.type) {
       case FrameType.DATA:
-        if (this.open.type === FrameType.RESUME || this.#held.bytes + frame.payload.length > this.limits.openCreditBytes) break;
+        if (
+          this.open.type === FrameType.RESUME ||
+          this.#held.bytes + frame.payload.length > this.limits.openCreditBytes
+        )
+          break;
         this.#held.push(frame);
         this.queued(frame.payload.length);
         return;
@@ -265,7 +275,11 @@ export class Crossing implements LegOwner {
   }
 
   #passHeld(): void {
-    for (let frame = this.#held.shift(this.#opener.channel); frame !== undefined; frame = this.#held.shift(this.#opener.channel)) {
+    for (
+      let frame = this.#held.shift(this.#opener.channel);
+      frame !== undefined;
+      frame = this.#held.shift(this.#opener.channel)
+    ) {
       this.queued(-frame.payload.length);
       this.onFrame(this.#opener, frame);
     }

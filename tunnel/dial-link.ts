@@ -25,7 +25,11 @@ export function proxyFromEnvironment(target: string, env: NodeJS.ProcessEnv): st
   const proxy = env['HTTPS_PROXY'] ?? env['https_proxy'];
   if (proxy === undefined || proxy === '') return undefined;
   const host = target.slice(0, target.lastIndexOf(':')).toLowerCase();
-  const exempt = (env['NO_PROXY'] ?? env['no_proxy'] ?? '').split(',').map((entry) => entry.trim().toLowerCase().replace(/^\./u, ''));
-  const covered = exempt.some((entry) => entry === '*' || (entry !== '' && (host === entry || host.endsWith(`.${entry}`))));
+  const exempt = (env['NO_PROXY'] ?? env['no_proxy'] ?? '')
+    .split(',')
+    .map((entry) => entry.trim().toLowerCase().replace(/^\./u, ''));
+  const covered = exempt.some(
+    (entry) => entry === '*' || (entry !== '' && (host === entry || host.endsWith(`.${entry}`))),
+  );
   return covered ? undefined : proxy;
 }

@@ -26,7 +26,10 @@ export async function dialSocket({ timeoutMs, ...options }: DialSocketOptions): 
   }
 }
 
-async function dialWithin({ host, port, tls, proxy }: Omit<DialSocketOptions, 'timeoutMs'>, deadline: AbortSignal): Promise<Socket> {
+async function dialWithin(
+  { host, port, tls, proxy }: Omit<DialSocketOptions, 'timeoutMs'>,
+  deadline: AbortSignal,
+): Promise<Socket> {
   const tcp = proxy === undefined ? await plain(host, port, deadline) : await throughProxy(proxy, host, port, deadline);
   tcp.setNoDelay(true);
   if (tls === undefined) return tcp;
@@ -50,7 +53,10 @@ function throughProxy(proxy: string, host: string, port: number, deadline: Abort
       port: proxyPort === '' ? 80 : Number(proxyPort),
       method: 'CONNECT',
       path: `${host}:${port}`,
-      headers: { host: `${host}:${port}`, ...(username === '' ? {} : { 'proxy-authorization': `Basic ${credentials}` }) },
+      headers: {
+        host: `${host}:${port}`,
+        ...(username === '' ? {} : { 'proxy-authorization': `Basic ${credentials}` }),
+      },
       agent: false,
       signal: deadline,
     });
@@ -71,7 +77,12 @@ function throughProxy(proxy: string, host: string, port: number, deadline: Abort
   });
 }
 
-function established<S extends Socket>(socket: S, event: 'connect' | 'secureConnect', peer: string, deadline: AbortSignal): Promise<S> {
+function established<S extends Socket>(
+  socket: S,
+  event: 'connect' | 'secureConnect',
+  peer: string,
+  deadline: AbortSignal,
+): Promise<S> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       socket.off('error', onError);

@@ -223,7 +223,12 @@ export class Endpoint implements OpenerHost, AcceptorHost {
   }
 
   /** An OPEN or RESUME of a stream that is over, or was never heard of: docs/protocol.md, section 7. */
-  #answerEnded(slot: PortSlot, { type, channel }: OpenFrame, key: string, outcome: ReturnType<Tombstones['find']>): void {
+  #answerEnded(
+    slot: PortSlot,
+    { type, channel }: OpenFrame,
+    key: string,
+    outcome: ReturnType<Tombstones['find']>,
+  ): void {
     switch (outcome?.kind) {
       case 'finished':
         if (type === FrameType.RESUME) {
@@ -232,7 +237,13 @@ export class Endpoint implements OpenerHost, AcceptorHost {
         }
         break;
       case 'reset':
-        slot.port.send({ type: FrameType.RESET, channel, ack: false, code: outcome.code, message: outcome.message.slice(0, 512) });
+        slot.port.send({
+          type: FrameType.RESET,
+          channel,
+          ack: false,
+          code: outcome.code,
+          message: outcome.message.slice(0, 512),
+        });
         return;
       case 'refused':
         slot.port.send({ type: FrameType.REFUSE, channel, instance: this.instance, ...outcome });

@@ -73,7 +73,12 @@ export class InflightBudget {
     if (this.#sent === this.#acked) this.#ackedAt = now;
     this.#sent += bytes;
     const last = this.#records.at(-1);
-    if (last !== undefined && this.#records.length > this.#firstRecord && this.#sent - last.position < RECORD_BYTES && now - last.sentAt < 1) {
+    if (
+      last !== undefined &&
+      this.#records.length > this.#firstRecord &&
+      this.#sent - last.position < RECORD_BYTES &&
+      now - last.sentAt < 1
+    ) {
       return;
     }
     this.#records.push({ position: this.#sent, sentAt: now, ackedBytes: this.#acked, ackedAt: this.#ackedAt });

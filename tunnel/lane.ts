@@ -54,10 +54,14 @@ export class Lane {
   #merge({ offset, payload, blocked }: DataFrame): void {
     const last = this.#entries.at(-1);
     let merged = last !== undefined && 'merged' in last ? last.merged : undefined;
-    const room = merged !== undefined && merged.offset + merged.filled === offset ? merged.block.length - merged.filled : 0;
+    const room =
+      merged !== undefined && merged.offset + merged.filled === offset ? merged.block.length - merged.filled : 0;
     if (merged === undefined || room < payload.length) {
       // The first block is small: most channels have one small frame to wait.
-      const size = Math.max(payload.length, merged === undefined ? Math.min(FIRST_BLOCK_BYTES, this.#maxDataBytes) : this.#maxDataBytes);
+      const size = Math.max(
+        payload.length,
+        merged === undefined ? Math.min(FIRST_BLOCK_BYTES, this.#maxDataBytes) : this.#maxDataBytes,
+      );
       merged = { offset, block: Buffer.allocUnsafeSlow(size), filled: 0, blocked: false };
       this.#entries.push({ merged });
     }

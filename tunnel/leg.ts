@@ -1,5 +1,13 @@
 import type { Clock } from '../base/index.ts';
-import { FrameType, type CreditFrame, type DataFrame, type FinFrame, type OpenFrame, type StreamClass, type StreamFrame } from './frame.ts';
+import {
+  FrameType,
+  type CreditFrame,
+  type DataFrame,
+  type FinFrame,
+  type OpenFrame,
+  type StreamClass,
+  type StreamFrame,
+} from './frame.ts';
 import { Lane, unblocked } from './lane.ts';
 import type { TunnelLimits } from './limits.ts';
 import type { Port, PromptFrame, Source } from './port.ts';
@@ -168,7 +176,8 @@ export class Leg implements Source {
   takeCredit(): CreditFrame | undefined {
     if (!this.opened) return undefined;
     const limit = this.clamp(this.#granted, this.#crossing.drainedBehind(this));
-    if (this.#answer === FrameType.CREDIT && limit <= this.#told && this.#received <= this.#toldReceived) return undefined;
+    if (this.#answer === FrameType.CREDIT && limit <= this.#told && this.#received <= this.#toldReceived)
+      return undefined;
     const type = this.#answer;
     this.#answer = FrameType.CREDIT;
     this.#told = limit;

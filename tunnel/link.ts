@@ -1,6 +1,14 @@
 import { CodedError, messageOf, type Clock, type Timer } from '../base/index.ts';
 import { encodeFrame, FrameDecoder, rechannel, writeDataHeader, writePad } from './codec.ts';
-import { DATA_HEADER_BYTES, FrameType, type BodyFrame, type Channel, type DataFrame, type Frame, type StreamFrame } from './frame.ts';
+import {
+  DATA_HEADER_BYTES,
+  FrameType,
+  type BodyFrame,
+  type Channel,
+  type DataFrame,
+  type Frame,
+  type StreamFrame,
+} from './frame.ts';
 import { InflightBudget } from './inflight.ts';
 import { defaultLimits, type TunnelLimits } from './limits.ts';
 import { Liveness } from './liveness.ts';
@@ -271,7 +279,10 @@ export class Link implements Port {
     this.#sendData();
     this.#sendMessage();
     // Data keeps to the budget: beyond its maximum there are only answers that the peer asks for and does not read.
-    if (this.#inflight.inflightBytes > this.#limits.maxInflightBytes * (1 + INTERACTIVE_ALLOWANCE) + this.#limits.maxControlBytes) {
+    if (
+      this.#inflight.inflightBytes >
+      this.#limits.maxInflightBytes * (1 + INTERACTIVE_ALLOWANCE) + this.#limits.maxControlBytes
+    ) {
       this.#end(tunnelError('control-flood'));
       this.#wire.destroy();
     }
@@ -382,7 +393,11 @@ export class Link implements Port {
         return !this.closed;
       });
     } catch (error) {
-      this.close(error instanceof CodedError ? error : tunnelError('frame-unexpected', { detail: messageOf(error), cause: error }));
+      this.close(
+        error instanceof CodedError
+          ? error
+          : tunnelError('frame-unexpected', { detail: messageOf(error), cause: error }),
+      );
       return;
     }
     if (!this.#ackElicited) return;
@@ -408,7 +423,8 @@ export class Link implements Port {
         if (!this.#scheduler.idle) this.#schedule();
         return;
       case FrameType.HELLO:
-        if (this.#phase !== 'handshake' || this.#role !== 'acceptor' || this.#hello !== undefined) throw unexpected('HELLO');
+        if (this.#phase !== 'handshake' || this.#role !== 'acceptor' || this.#hello !== undefined)
+          throw unexpected('HELLO');
         this.#hello = frame.body;
         this.#user.onHello(frame.body);
         return;

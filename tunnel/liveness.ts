@@ -1,7 +1,10 @@
 import type { TunnelLimits } from './limits.ts';
 
 /** What the link is to do now. */
-export type LivenessStep = { readonly kind: 'wait' } | { readonly kind: 'probe'; readonly nonce: number } | { readonly kind: 'dead' };
+export type LivenessStep =
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'probe'; readonly nonce: number }
+  | { readonly kind: 'dead' };
 
 const WAIT: LivenessStep = { kind: 'wait' };
 const DEAD: LivenessStep = { kind: 'dead' };

@@ -18,7 +18,12 @@ import { isTunnelCode, tunnelCodes, tunnelError, tunnelErrorFromWire, type Tunne
  */
 export type OpenerPath =
   | (Common & { readonly phase: 'waiting'; readonly since: number; readonly retryAt: number })
-  | (Common & { readonly phase: 'offered'; readonly since: number; readonly offeredAt: number; readonly namesInstance: boolean })
+  | (Common & {
+      readonly phase: 'offered';
+      readonly since: number;
+      readonly offeredAt: number;
+      readonly namesInstance: boolean;
+    })
   | (Common & { readonly phase: 'attached' })
   | (Common & { readonly phase: 'failed'; readonly error: CodedError });
 
@@ -36,7 +41,13 @@ interface Common {
 export type OpenerEvent =
   | { readonly kind: 'offered'; readonly namesInstance: boolean }
   | { readonly kind: 'answered' }
-  | { readonly kind: 'refused'; readonly code: string; readonly message: string; readonly byEndpoint: boolean; readonly retryAfterMs: number }
+  | {
+      readonly kind: 'refused';
+      readonly code: string;
+      readonly message: string;
+      readonly byEndpoint: boolean;
+      readonly retryAfterMs: number;
+    }
   | { readonly kind: 'lost'; readonly code: string }
   | { readonly kind: 'tick' };
 
@@ -103,14 +114,17 @@ function refused(
   if (code === 'other-instance') {
     // The instance that an earlier OPEN may have reached is no more, and took its knowledge with it.
     if (path.doubt) return failed(path, tunnelError('outcome-unknown', { detail: 'the agent restarted meanwhile' }));
-    if (path.instanceChanges >= MAX_INSTANCE_CHANGES) return failed(path, tunnelError('not-opened', { detail: 'the edge keeps restarting' }));
+    if (path.instanceChanges >= MAX_INSTANCE_CHANGES)
+      return failed(path, tunnelError('not-opened', { detail: 'the edge keeps restarting' }));
     const waiting = again(0);
     return waiting.phase === 'waiting' ? { ...waiting, instanceChanges: path.instanceChanges + 1 } : waiting;
   }
   // The acceptor's own word covers every earlier attempt, a switch's word only this one.
   if (event.byEndpoint) return failed(path, code === 'gone' ? tunnelError('outcome-unknown') : said);
   if (path.doubt) {
-    return tunnelCodes[code].retryable ? again(retryMs) : failed(path, tunnelError('outcome-unknown', { detail: event.message }));
+    return tunnelCodes[code].retryable
+      ? again(retryMs)
+      : failed(path, tunnelError('outcome-unknown', { detail: event.message }));
   }
   if (code === 'not-here' || code === 'link-lost' || code === 'moved') return again(retryMs);
   return failed(path, said);

@@ -51,7 +51,9 @@ export class ReceiveHalf {
 
   /** A quarter of the window has been taken since the last grant: the sender may be waiting. */
   get owesCredit(): boolean {
-    return this.#finAt === undefined && this.#queue.start + this.#window.bytes - this.#granted >= this.#window.bytes / 4;
+    return (
+      this.#finAt === undefined && this.#queue.start + this.#window.bytes - this.#granted >= this.#window.bytes / 4
+    );
   }
 
   /** Throws `offset-gap`, `flow-violation`. */

@@ -9,6 +9,9 @@ export type Outgoing =
   | { readonly kind: 'data'; readonly offset: number; readonly payload: Buffer; readonly blocked: boolean }
   | { readonly kind: 'fin'; readonly offset: number };
 
+/** Enough to send until the writer has had its turn. */
+const UNSENT_BYTES = 64 * 1024;
+
 /**
  * The sending direction of a stream (docs/protocol.md, section 5). All numbers are offsets from the stream's first byte:
  * `acked ≤ sent ≤ written`, and what lies between `acked` and `written` is kept for replay.
@@ -54,9 +57,12 @@ export class SendHalf {
     return this.#fin !== 'open';
   }
 
-  /** The writer is to wait: what is written already fills the credit, or the sender's own window. */
+  /**
+   * The writer is to wait: what is written already fills the credit, or the sender's own window, or there is enough of it
+   * that has not gone out. So on a link that is busy a stream keeps what is under way and little more, not a whole window.
+   */
   get full(): boolean {
-    return this.#queue.end >= this.#allowed();
+    return this.#queue.end >= this.#allowed() || this.#queue.end - this.#sent >= UNSENT_BYTES;
   }
 
   write(bytes: Buffer): void {
@@ -81,7 +87,12 @@ export class SendHalf {
       const payload = this.#queue.slice(offset, room);
       this.#sent += payload.length;
       this.#everSent = Math.max(this.#everSent, this.#sent);
-      return { kind: 'data', offset, payload, blocked: this.#limit - this.#sent < this.#maxDataBytes && this.#queue.end >= this.#limit };
+      return {
+        kind: 'data',
+        offset,
+        payload,
+        blocked: this.#limit - this.#sent < this.#maxDataBytes && this.#queue.end >= this.#limit,
+      };
     }
     if (this.#fin !== 'queued') return undefined;
     // FIN needs no credit, and occupies one offset so that it is acknowledged like a byte.

@@ -1,5 +1,13 @@
 import { messageOf, type Clock, type CodedError } from '../base/index.ts';
-import { FrameType, type StreamClass, type CreditFrame, type DataFrame, type FinFrame, type OpenFrame, type StreamFrame } from './frame.ts';
+import {
+  FrameType,
+  type StreamClass,
+  type CreditFrame,
+  type DataFrame,
+  type FinFrame,
+  type OpenFrame,
+  type StreamFrame,
+} from './frame.ts';
 import type { TunnelLimits } from './limits.ts';
 import type { Port, Source } from './port.ts';
 import { ReceiveHalf } from './receive-half.ts';
@@ -52,10 +60,12 @@ export abstract class StreamCore implements Source {
   protected failure: CodedError | undefined;
   #user: StreamUser | undefined;
   readonly #limits: TunnelLimits;
+  readonly #clock: Clock;
 
   constructor(streamClass: StreamClass, { limits, pool, clock }: StreamHost, firstLimit: number) {
     this.class = streamClass;
     this.#limits = limits;
+    this.#clock = clock;
     this.sending = new SendHalf(limits, pool, clock, firstLimit);
     this.receiving = new ReceiveHalf(limits, pool, clock);
   }
@@ -186,12 +196,21 @@ export abstract class StreamCore implements Source {
   protected nextContent(maxBytes: number): DataFrame | FinFrame | undefined {
     const { path } = this;
     if (path === undefined || this.life !== 'live') return undefined;
+    const wasFull = this.sending.full;
     const outgoing = this.sending.next(maxBytes);
     if (outgoing === undefined) return undefined;
+    // Deferred: the port asks for frames, and is not to be asked for anything itself meanwhile.
+    if (wasFull && !this.sending.full) this.#clock.defer(() => this.notifyWritable());
     const { channel } = path;
     return outgoing.kind === 'fin'
       ? { type: FrameType.FIN, channel, offset: outgoing.offset }
-      : { type: FrameType.DATA, channel, offset: outgoing.offset, payload: outgoing.payload, blocked: outgoing.blocked };
+      : {
+          type: FrameType.DATA,
+          channel,
+          offset: outgoing.offset,
+          payload: outgoing.payload,
+          blocked: outgoing.blocked,
+        };
   }
 
   protected notifyAccepted(): void {
@@ -257,7 +276,13 @@ export abstract class StreamCore implements Source {
           if (this.life === 'aborting') this.finish(this.failure);
           return;
         }
-        this.path?.port.send({ type: FrameType.RESET, channel: frame.channel, ack: true, code: frame.code, message: '' });
+        this.path?.port.send({
+          type: FrameType.RESET,
+          channel: frame.channel,
+          ack: true,
+          code: frame.code,
+          message: '',
+        });
         this.finish(this.failure ?? tunnelErrorFromWire(frame.code, frame.message));
         return;
       case FrameType.DETACH:
@@ -281,6 +306,7 @@ export abstract class StreamCore implements Source {
 }
 
 function tunnelErrorOf(error: unknown): CodedError {
-  if (error instanceof Error && 'retryable' in error && 'status' in error && 'code' in error) return error as CodedError;
+  if (error instanceof Error && 'retryable' in error && 'status' in error && 'code' in error)
+    return error as CodedError;
   return tunnelError('canceled', { detail: messageOf(error), cause: error });
 }

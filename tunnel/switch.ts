@@ -9,7 +9,11 @@ import { WindowPool } from './window.ts';
 
 /** Where an OPEN or RESUME goes, decided by whoever knows the edges and the policy. */
 export type Route =
-  | { readonly port: Port; readonly principal: string; /** The class that this caller may have at most. */ readonly class?: StreamClass }
+  | {
+      readonly port: Port;
+      readonly principal: string;
+      /** The class that this caller may have at most. */ readonly class?: StreamClass;
+    }
   | { readonly refuse: CodedError };
 
 export interface SwitchOptions {

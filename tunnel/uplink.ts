@@ -66,7 +66,13 @@ export class Uplink {
     this.#random = options.random ?? Math.random;
     this.#nextTarget = Math.floor(this.#random() * 1000);
     for (let index = 0; index < (options.links ?? 2); index++) {
-      this.#keepers.push({ backoff: new Backoff({ random: this.#random }), link: undefined, target: '', openedAt: 0, retry: undefined });
+      this.#keepers.push({
+        backoff: new Backoff({ random: this.#random }),
+        link: undefined,
+        target: '',
+        openedAt: 0,
+        retry: undefined,
+      });
     }
   }
 
@@ -110,12 +116,14 @@ export class Uplink {
   /** For the ticker. */
   tick(now: number, lagMs: number): void {
     if (lagMs > SUSPENDED_MS) {
-      for (const keeper of this.#keepers) keeper.link?.close(tunnelError('link-closed', { detail: 'the machine was suspended' }));
+      for (const keeper of this.#keepers)
+        keeper.link?.close(tunnelError('link-closed', { detail: 'the machine was suspended' }));
     }
     // A stream came to wait while a long delay was running: it need not last.
     if (this.#options.endpoint.detachedStreams === 0) return;
     for (const keeper of this.#keepers) {
-      if (keeper.retry !== undefined && keeper.retry.at - now > WAITED_FOR_MS) this.#retry(keeper, WAITED_FOR_MS * this.#random());
+      if (keeper.retry !== undefined && keeper.retry.at - now > WAITED_FOR_MS)
+        this.#retry(keeper, WAITED_FOR_MS * this.#random());
     }
   }
 
@@ -180,7 +188,9 @@ export class Uplink {
   #leave(keeper: Keeper, windowMs: number): void {
     const { link } = keeper;
     if (link === undefined) return;
-    const timer = this.#options.clock.after(windowMs, () => link.close(tunnelError('link-closed', { detail: 'replaced' })));
+    const timer = this.#options.clock.after(windowMs, () =>
+      link.close(tunnelError('link-closed', { detail: 'replaced' })),
+    );
     this.#leaving.set(link, timer);
     keeper.link = undefined;
     const wasActive = this.#active === keeper;

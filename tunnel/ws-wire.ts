@@ -51,7 +51,9 @@ class WsWire implements Wire {
     socket.on('error', (error) => {
       reason = messageOf(error);
     });
-    socket.once('close', (code, text) => this.user.onClose(reason || text.toString('utf8') || `WebSocket code ${code}`));
+    socket.once('close', (code, text) =>
+      this.user.onClose(reason || text.toString('utf8') || `WebSocket code ${code}`),
+    );
   }
 
   get full(): boolean {
@@ -117,7 +119,9 @@ function longHeader(bytes: number, mask: number): Buffer {
 }
 
 /** What both ends set: nothing is compressed, and all that a peer could make this side keep is bounded. */
-function bounds(limits: TunnelLimits): Pick<ServerOptions & ClientOptions, 'maxPayload' | 'perMessageDeflate' | 'skipUTF8Validation'> {
+function bounds(
+  limits: TunnelLimits,
+): Pick<ServerOptions & ClientOptions, 'maxPayload' | 'perMessageDeflate' | 'skipUTF8Validation'> {
   return {
     maxPayload: limits.maxMessageBytes,
     // A fragmented message is not ours, but harmless while it is short.
@@ -147,7 +151,13 @@ export function dialWsWire({ socket, host, zeroMask = true, limits = defaultLimi
       followRedirects: false,
       ...(zeroMask ? { generateMask: (mask: Buffer) => void mask.fill(0) } : {}),
     });
-    const wire = new WsWire(webSocket, socket, `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`, CLIENT_HEADER_BYTES, !zeroMask);
+    const wire = new WsWire(
+      webSocket,
+      socket,
+      `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`,
+      CLIENT_HEADER_BYTES,
+      !zeroMask,
+    );
     const refuse = (error: CodedError): void => {
       socket.destroy();
       reject(error);

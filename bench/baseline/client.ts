@@ -7,7 +7,12 @@ import { type Dial, loadDownload, loadRequests, loadUpload, type RequestLoad } f
 
 export type ClientJob =
   | { readonly kind: 'requests'; readonly load: RequestLoad }
-  | { readonly kind: 'download'; readonly bytes: number; readonly sockets: number; /** Before the path. */ readonly prefix?: string }
+  | {
+      readonly kind: 'download';
+      readonly bytes: number;
+      readonly sockets: number;
+      /** Before the path. */ readonly prefix?: string;
+    }
   | { readonly kind: 'upload'; readonly bytes: number };
 
 interface ClientOptions {

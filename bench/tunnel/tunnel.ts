@@ -56,11 +56,14 @@ function allow(port: number, credentials: BenchCredentials, name: string): Promi
   });
   return new Promise((resolve, reject) => {
     const path = '/apis/causeway.io/v1/edgenodes';
-    const call = request({ ...clientOptions(credentials.client), host: '127.0.0.1', port, path, method: 'POST' }, (response) => {
-      response.resume();
-      if (response.statusCode === 201) response.once('end', resolve);
-      else reject(new Error(`the edge was not allowed: HTTP ${response.statusCode ?? 0}`));
-    });
+    const call = request(
+      { ...clientOptions(credentials.client), host: '127.0.0.1', port, path, method: 'POST' },
+      (response) => {
+        response.resume();
+        if (response.statusCode === 201) response.once('end', resolve);
+        else reject(new Error(`the edge was not allowed: HTTP ${response.statusCode ?? 0}`));
+      },
+    );
     call.once('error', reject);
     call.end(body);
   });

@@ -2,7 +2,16 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
-import { contentLength, couple, type KindStream, type RawHeaders, RecordReader, type RecordSink, RecordWriter, tunnelError } from '../../tunnel/index.ts';
+import {
+  contentLength,
+  couple,
+  type KindStream,
+  type RawHeaders,
+  RecordReader,
+  type RecordSink,
+  RecordWriter,
+  tunnelError,
+} from '../../tunnel/index.ts';
 import { MAX_UPSTREAM_HEAD_BYTES, type HttpService } from './http-service.ts';
 import type { ServiceRequest } from './serve-http.ts';
 import { connectFailure, exchangeFailure } from './service-error.ts';

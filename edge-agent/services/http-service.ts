@@ -33,7 +33,9 @@ export function createHttpService(config: HttpServiceConfig): HttpService {
   const secure = url.protocol === 'https:';
   const hostname = url.hostname.replace(/^\[|\]$/g, '');
   if (secure && config.allowConnect === true) {
-    throw serviceError('service-invalid', { detail: `${config.name}: allowConnect is for http:// URLs; declare a tcp service` });
+    throw serviceError('service-invalid', {
+      detail: `${config.name}: allowConnect is for http:// URLs; declare a tcp service`,
+    });
   }
   const connectTimeoutMs = config.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
   const headTimeoutMs = config.headTimeoutMs ?? 300_000;

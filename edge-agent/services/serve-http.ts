@@ -1,4 +1,11 @@
-import { contentLength, decodeRequestHead, type HttpRequestHead, isPlainPath, type KindStream, tunnelError } from '../../tunnel/index.ts';
+import {
+  contentLength,
+  decodeRequestHead,
+  type HttpRequestHead,
+  isPlainPath,
+  type KindStream,
+  tunnelError,
+} from '../../tunnel/index.ts';
 import { DirectExchange } from './direct-exchange.ts';
 import { upstreamHeaders, type HttpService } from './http-service.ts';
 import { PooledExchange } from './pooled-exchange.ts';

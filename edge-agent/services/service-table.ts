@@ -56,7 +56,8 @@ export class ServiceTable {
     } else if (kind === 'tcp') {
       if (name === '') void this.#dialAddress(stream, path);
       else if (service?.kind === 'tcp') serveTcp(stream, service.address, service.connectTimeoutMs);
-      else if (service?.http.config.allowConnect === true) serveTcp(stream, hostPortOf(service.http), service.http.connectTimeoutMs);
+      else if (service?.http.config.allowConnect === true)
+        serveTcp(stream, hostPortOf(service.http), service.http.connectTimeoutMs);
       else stream.refuse(unknown(name, service, kind));
     } else {
       stream.refuse(tunnelError('kind-unknown', { detail: kind }));

@@ -1,6 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { codeOf } from '../../base/index.ts';
-import { type HttpResponseHead, type KindStream, type RawHeaders, RecordReader, type RecordSink, RecordWriter, type Traffic, tunnelError } from '../../tunnel/index.ts';
+import {
+  type HttpResponseHead,
+  type KindStream,
+  type RawHeaders,
+  RecordReader,
+  type RecordSink,
+  RecordWriter,
+  type Traffic,
+  tunnelError,
+} from '../../tunnel/index.ts';
 import { abortResponse, codedFailure, sendFailure, unanswered } from './failure.ts';
 import { forwardedResponse, headersByName } from './forwarded-head.ts';
 

@@ -14,7 +14,9 @@ const leavesUnknown = new Set(['gone', 'endpoint-closed', 'stream-lost']);
 
 /** What the caller is told of a request that got no answer: how the stream ended matters less than what that means for it. */
 export function unanswered(error: CodedError): CodedError {
-  return leavesUnknown.has(error.code) ? tunnelError('outcome-unknown', { detail: error.message, cause: error }) : error;
+  return leavesUnknown.has(error.code)
+    ? tunnelError('outcome-unknown', { detail: error.message, cause: error })
+    : error;
 }
 
 /**

@@ -1,5 +1,12 @@
 import { validateHeaderName, validateHeaderValue, type IncomingMessage } from 'node:http';
-import { contentLength, endToEndHeaders, type HttpRequestHead, type HttpResponseHead, isIdentityHeader, type RawHeaders } from '../../tunnel/index.ts';
+import {
+  contentLength,
+  endToEndHeaders,
+  type HttpRequestHead,
+  type HttpResponseHead,
+  isIdentityHeader,
+  type RawHeaders,
+} from '../../tunnel/index.ts';
 import type { ServiceRoute } from './route.ts';
 
 /** How we name ourselves in `Via` (RFC 9110, 7.6.3). */

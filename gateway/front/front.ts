@@ -1,6 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { encodeRequestHead, type HttpResponseHead, type KindStream, type KindStreamOpener, splice, StreamClass, type StreamTarget, type Traffic } from '../../tunnel/index.ts';
+import {
+  encodeRequestHead,
+  type HttpResponseHead,
+  type KindStream,
+  type KindStreamOpener,
+  splice,
+  StreamClass,
+  type StreamTarget,
+  type Traffic,
+} from '../../tunnel/index.ts';
 import { connectThrough } from './connect-tunnel.ts';
 import { Exchange, type ExchangeOutcome } from './exchange.ts';
 import { codedFailure, responseOn, sendFailure } from './failure.ts';

@@ -38,12 +38,10 @@ t.test('a level that is off writes nothing and collects no fields', async (t) =>
 
 t.test('secrets are replaced, at the top and one level below, in events and in bound fields', async (t) => {
   const { log, lines } = collect();
-  log
-    .child({ token: 'hunter2' })
-    .info('request', {
-      password: 'hunter2',
-      headers: { 'authorization': 'hunter2', 'set-cookie': 'hunter2', 'host': 'a' },
-    });
+  log.child({ token: 'hunter2' }).info('request', {
+    password: 'hunter2',
+    headers: { 'authorization': 'hunter2', 'set-cookie': 'hunter2', 'host': 'a' },
+  });
   t.notMatch(JSON.stringify(lines), 'hunter2');
   t.match(lines, [{ headers: { host: 'a' }, password: '[secret]' }]);
 });

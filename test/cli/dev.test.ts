@@ -184,9 +184,7 @@ test('dev runs a whole fleet', async (t) => {
       const found = events().filter(({ event }) => event === 'listening');
       return found.length === 2 ? found : undefined;
     });
-    const [hello = 0, echo = 0] = ['hello', 'echo'].map(
-      (to) => listening.find((event) => event.to === to)?.port ?? 0,
-    );
+    const [hello = 0, echo = 0] = ['hello', 'echo'].map((to) => listening.find((event) => event.to === to)?.port ?? 0);
     t.equal(await overHttp(hello, '/'), 'Hello from edge-1\n');
     const socket = connect({ port: echo, host: '127.0.0.1' });
     socket.end('half-closed');

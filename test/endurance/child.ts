@@ -28,7 +28,11 @@ export class Child<C extends Commands = Commands> {
     this.name = name;
     // The test runner's own loaders are not part of what is measured.
     const { NODE_OPTIONS: _, ...env } = process.env;
-    const execArgv = ['--expose-gc', '--disable-warning=ExperimentalWarning', ...(process.env['ENDURANCE_FLAGS'] ?? '').split(' ').filter(Boolean)];
+    const execArgv = [
+      '--expose-gc',
+      '--disable-warning=ExperimentalWarning',
+      ...(process.env['ENDURANCE_FLAGS'] ?? '').split(' ').filter(Boolean),
+    ];
     this.#child = fork(file, [JSON.stringify(options)], { execArgv, env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     this.#child.on('message', (answer: Answer) => this.#onAnswer(answer));
     for (const output of [this.#child.stdout, this.#child.stderr]) {

@@ -35,7 +35,9 @@ interface Fault {
 export async function cuts(isLong: boolean): Promise<Report> {
   const size = isLong ? LONG : SHORT;
   const report = new Report(`cuts: ${size.streams} streams of ${size.bytes / MIB} MiB each way, ${size.posts} POSTs`);
-  const fleet = await EnduranceFleet.start({ weak: { delayMs: 5, bitsPerSecond: size.bitsPerSecond, queueBytes: 256 * 1024 } });
+  const fleet = await EnduranceFleet.start({
+    weak: { delayMs: 5, bitsPerSecond: size.bitsPerSecond, queueBytes: 256 * 1024 },
+  });
   try {
     await run(fleet, size, report);
   } finally {
@@ -62,7 +64,11 @@ async function run(fleet: EnduranceFleet, size: Size, report: Report): Promise<v
   const faults: Fault[] = [];
   const moving = async (): Promise<void> => {
     const { bytes } = await client.ask('progress');
-    await waitFor('the transfers to move', async () => isOver || (await client.ask('progress')).bytes > bytes + 64 * 1024, { deadlineMs: 30_000 });
+    await waitFor(
+      'the transfers to move',
+      async () => isOver || (await client.ask('progress')).bytes > bytes + 64 * 1024,
+      { deadlineMs: 30_000 },
+    );
   };
   await moving();
   for (const { kind, strike } of plan(size.cuts)) {
@@ -84,7 +90,10 @@ async function run(fleet: EnduranceFleet, size: Size, report: Report): Promise<v
   });
   const counted = new Map(await fleet.origin().ask('counts'));
 
-  report.show('time', `${seconds.toFixed(1)} s, ${((2 * size.streams * size.bytes) / MIB / seconds).toFixed(0)} MiB/s both ways`);
+  report.show(
+    'time',
+    `${seconds.toFixed(1)} s, ${((2 * size.streams * size.bytes) / MIB / seconds).toFixed(0)} MiB/s both ways`,
+  );
   report.equal('faults done', faults.length, size.cuts + 3);
   const errors = [...here, ...there].flatMap(({ error }) => error ?? []);
   report.equal('errors at the applications', errors.length, 0);
@@ -129,9 +138,21 @@ function plan(cutCount: number): readonly { readonly kind: string; readonly stri
       return undefined;
     },
   }));
-  steps.splice(Math.floor(cutCount / 4), 0, silent('black hole', (link) => link.tell({ command: 'blackHole' })));
-  steps.splice(Math.floor(cutCount / 2), 0, silent('half-open from the agent', (link) => link.tell({ command: 'halfOpen', direction: 'toTarget' })));
-  steps.splice(Math.floor((cutCount * 3) / 4), 0, silent('half-open to the agent', (link) => link.tell({ command: 'halfOpen', direction: 'toClient' })));
+  steps.splice(
+    Math.floor(cutCount / 4),
+    0,
+    silent('black hole', (link) => link.tell({ command: 'blackHole' })),
+  );
+  steps.splice(
+    Math.floor(cutCount / 2),
+    0,
+    silent('half-open from the agent', (link) => link.tell({ command: 'halfOpen', direction: 'toTarget' })),
+  );
+  steps.splice(
+    Math.floor((cutCount * 3) / 4),
+    0,
+    silent('half-open to the agent', (link) => link.tell({ command: 'halfOpen', direction: 'toClient' })),
+  );
   return steps;
 }
 

@@ -78,7 +78,9 @@ export class EnduranceFleet extends FleetAccess {
   }
 
   /** The network that the active link of an edge's agent goes over, and the others. */
-  async weakLinks(edge = 'edge-1'): Promise<{ readonly active: WeakLinkChild; readonly standby: readonly WeakLinkChild[] }> {
+  async weakLinks(
+    edge = 'edge-1',
+  ): Promise<{ readonly active: WeakLinkChild; readonly standby: readonly WeakLinkChild[] }> {
     const { agent, weak } = this.edge(edge);
     return await waitFor('all links of the agent', async () => {
       const links = await agent.ask('links');

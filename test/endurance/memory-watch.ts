@@ -20,7 +20,8 @@ export class MemoryWatch {
 
   constructor(pids: Readonly<Record<string, number>>) {
     this.#look = () => {
-      for (const [name, pid] of Object.entries(pids)) this.#most.set(name, Math.max(this.#most.get(name) ?? 0, rssOf(pid)));
+      for (const [name, pid] of Object.entries(pids))
+        this.#most.set(name, Math.max(this.#most.get(name) ?? 0, rssOf(pid)));
     };
     this.#timer = setInterval(this.#look, EVERY_MS);
   }

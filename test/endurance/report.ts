@@ -42,9 +42,19 @@ export class Report {
   }
 
   toString(): string {
-    const rows = this.figures.map(({ name, value, bound, isMet }) => [name, value, bound, bound === '' ? '' : isMet ? 'ok' : 'NOT MET']);
+    const rows = this.figures.map(({ name, value, bound, isMet }) => [
+      name,
+      value,
+      bound,
+      bound === '' ? '' : isMet ? 'ok' : 'NOT MET',
+    ]);
     const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-    const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+    const lines = rows.map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
     return [this.title, ...lines.map((line) => `  ${line}`)].join('\n');
   }
 

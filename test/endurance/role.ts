@@ -38,7 +38,12 @@ async function obey(commands: Commands, command: string, input: unknown): Promis
 /** What V8 knows of this process's memory, in MiB. */
 export function heap(): Readonly<Record<string, number>> {
   const { heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage();
-  return Object.fromEntries(Object.entries({ heapTotal, heapUsed, external, arrayBuffers }).map(([name, bytes]) => [name, Math.round(bytes / 2 ** 20)]));
+  return Object.fromEntries(
+    Object.entries({ heapTotal, heapUsed, external, arrayBuffers }).map(([name, bytes]) => [
+      name,
+      Math.round(bytes / 2 ** 20),
+    ]),
+  );
 }
 
 /** Frees what is free to be freed, so that what is measured afterwards is what is held. */

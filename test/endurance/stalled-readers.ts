@@ -41,8 +41,13 @@ const PHASES: readonly Phase[] = [
 
 export async function stalledReaders(isLong: boolean): Promise<Report> {
   const size = isLong ? LONG : SHORT;
-  const report = new Report(`stalled readers: ${READERS} for ${size.stallMs / 1000} s, each phase with a fleet of its own`);
-  const only = process.argv.slice(2).filter((argument) => /^\d$/u.test(argument)).map(Number);
+  const report = new Report(
+    `stalled readers: ${READERS} for ${size.stallMs / 1000} s, each phase with a fleet of its own`,
+  );
+  const only = process.argv
+    .slice(2)
+    .filter((argument) => /^\d$/u.test(argument))
+    .map(Number);
   for (const [index, phase] of PHASES.entries()) {
     if (only.length > 0 && !only.includes(index)) continue;
     try {
@@ -60,8 +65,11 @@ async function inFleet([name, begin]: Phase, size: Size, report: Report): Promis
   try {
     await fleet.origin().ask('yieldToOthers');
     const caller = await fleet.startClient('caller');
-    const clients = await Promise.all(Array.from({ length: PROCESSES }, (_, index) => fleet.startClient(`reader ${index}`)));
-    for (const client of clients) await waitFor('the links of the clients', async () => (await client.ask('links')) > 0);
+    const clients = await Promise.all(
+      Array.from({ length: PROCESSES }, (_, index) => fleet.startClient(`reader ${index}`)),
+    );
+    for (const client of clients)
+      await waitFor('the links of the clients', async () => (await client.ask('links')) > 0);
     await warmUp(caller);
     const before = [percentile(await call(caller, size.calls), 0.99), percentile(await call(caller, size.calls), 0.99)];
     const { replica } = fleet;
@@ -79,15 +87,34 @@ async function inFleet([name, begin]: Phase, size: Size, report: Report): Promis
     if (process.env['ENDURANCE_HEAP'] !== undefined) {
       report.show('  heap', JSON.stringify([await replica.ask('heap'), await agent.ask('heap')]));
       await Promise.all([replica.ask('settle'), agent.ask('settle')]);
-      report.show('  settled', JSON.stringify([await replica.ask('heap'), await agent.ask('heap'), rssOf(replica.pid) >> 20, rssOf(agent.pid) >> 20]));
+      report.show(
+        '  settled',
+        JSON.stringify([
+          await replica.ask('heap'),
+          await agent.ask('heap'),
+          rssOf(replica.pid) >> 20,
+          rssOf(agent.pid) >> 20,
+        ]),
+      );
     }
 
     for (const part of ['replica', 'agent'] as const) {
       const growth = (most[part] ?? 0) - held[part];
-      report.atMost(`${name}: ${part} grows from ${(held[part] / MIB).toFixed(0)} MiB by`, growth / MIB, GROWTH_BYTES / MIB, 'MiB');
+      report.atMost(
+        `${name}: ${part} grows from ${(held[part] / MIB).toFixed(0)} MiB by`,
+        growth / MIB,
+        GROWTH_BYTES / MIB,
+        'MiB',
+      );
     }
     report.show(`${name}: p99 of 1 KiB GETs before`, before.map((ms) => ms.toFixed(2)).join(' ') + ' ms');
-    report.show(`${name}: p99 during, in turn`, `${during.map((ms) => ms.toFixed(2)).slice(0, 12).join(' ')} ms`);
+    report.show(
+      `${name}: p99 during, in turn`,
+      `${during
+        .map((ms) => ms.toFixed(2))
+        .slice(0, 12)
+        .join(' ')} ms`,
+    );
     report.atMost(`${name}: median p99 during, to before`, median(during) / Math.max(...before), SLOWER, '', 'timing');
     report.equal(`${name}: processes that died`, fleet.crashes.length, 0);
     for (const crash of fleet.crashes) report.show('  crash', crash);
@@ -112,7 +139,11 @@ async function warmUp(caller: Child<ClientRole>): Promise<void> {
 }
 
 async function call(caller: Child<ClientRole>, count: number): Promise<readonly number[]> {
-  const { latenciesMs, failures } = await caller.ask('calls', { path: '/edges/edge-1/hello-web/bytes/1024', count, concurrency: 4 });
+  const { latenciesMs, failures } = await caller.ask('calls', {
+    path: '/edges/edge-1/hello-web/bytes/1024',
+    count,
+    concurrency: 4,
+  });
   if (failures.length > 0) throw new Error(`calls failed: ${failures.slice(0, 3).join('; ')}`);
   return latenciesMs;
 }
@@ -123,7 +154,9 @@ async function stall(clients: readonly Child<ClientRole>[], how: 'sdk' | 'http',
 
 /** They read until they are stopped. */
 async function stop(clients: readonly Child<ClientRole>[], how: 'sdk' | 'http', source: string): Promise<void> {
-  await Promise.all(clients.map((client) => client.ask('stall', { how, source, count: READERS / PROCESSES, reads: true })));
+  await Promise.all(
+    clients.map((client) => client.ask('stall', { how, source, count: READERS / PROCESSES, reads: true })),
+  );
   await pause(500);
   for (const client of clients) client.signal('SIGSTOP');
 }

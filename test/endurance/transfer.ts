@@ -37,7 +37,13 @@ export interface Progress {
 }
 
 /** Sends `bytes` of noise and takes whatever comes, both at once, and sums both up. Never throws. */
-export async function transfer(duplex: Duplex, id: number, bytes: number, first: Buffer, progress: Progress): Promise<TransferResult> {
+export async function transfer(
+  duplex: Duplex,
+  id: number,
+  bytes: number,
+  first: Buffer,
+  progress: Progress,
+): Promise<TransferResult> {
   const received = createHash('sha256');
   const sent = createHash('sha256');
   const gaps: Gap[] = [];
@@ -70,7 +76,7 @@ export async function transfer(duplex: Duplex, id: number, bytes: number, first:
 /** Chunks of all sizes, no two alike: a byte at the wrong place changes the sum. */
 async function send(duplex: Duplex, id: number, bytes: number, sum: Hash): Promise<void> {
   let state = (id * 2_654_435_761) >>> 0;
-  for (let at = 0; at < bytes; ) {
+  for (let at = 0; at < bytes;) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     const length = Math.min(bytes - at, 1 + (state % 65_536));
     const from = state % (NOISE.length - 65_536);

@@ -36,4 +36,6 @@ export const outside: readonly string[] = ['test', 'bench', 'deploy', 'docs'];
  * Each third-party package is imported by one file, so that replacing it changes one file. A package that cannot be
  * held to that stands here with the files that may import it.
  */
-export const sharedPackages: Readonly<Record<string, readonly string[]>> = { ws: ['tunnel/ws-wire.ts', 'cli/demo/web-socket-echo.ts'] };
+export const sharedPackages: Readonly<Record<string, readonly string[]>> = {
+  ws: ['tunnel/ws-wire.ts', 'cli/demo/web-socket-echo.ts'],
+};

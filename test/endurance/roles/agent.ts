@@ -3,11 +3,20 @@ import { agentConfigSchema, startAgent } from '../../../edge-agent/index.ts';
 import { heap, roleOptions, serveRole, settle } from '../role.ts';
 
 const config = agentConfigSchema.parse(roleOptions());
-const agent = await startAgent({ config, log: createLog({ name: 'agent', level: config.log }), version: 'test', env: {} });
+const agent = await startAgent({
+  config,
+  log: createLog({ name: 'agent', level: config.log }),
+  version: 'test',
+  env: {},
+});
 
 const commands = {
   settle,
-  heap: () => ({ ...heap(), retained: Math.round(agent.endpoint.retainedBytes / 2 ** 20), streams: agent.endpoint.streams }),
+  heap: () => ({
+    ...heap(),
+    retained: Math.round(agent.endpoint.retainedBytes / 2 ** 20),
+    streams: agent.endpoint.streams,
+  }),
   hist: () => (globalThis as any).HIST,
   links: () => agent.uplink.links.map(({ target, active, link }) => ({ target, active, stats: link.stats })),
 };

@@ -108,9 +108,11 @@ const ports: OriginPorts = {
   sink: await listen(tcp(() => {})),
   drain: await listen(
     tcp((socket) =>
-      socket.on('data', (chunk: Buffer) => {
-        drained += chunk.length;
-      }).resume(),
+      socket
+        .on('data', (chunk: Buffer) => {
+          drained += chunk.length;
+        })
+        .resume(),
     ),
   ),
 };
