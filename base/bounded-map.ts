@@ -5,7 +5,8 @@ export class BoundedMap<K extends object | string | number, V extends object | s
   readonly #cache: LRUCache<K, V>;
 
   constructor(maxEntries: number) {
-    this.#cache = new LRUCache({ max: maxEntries });
+    // Each entry counts 1 against `maxSize`, since `max` would reserve memory for all of them at once.
+    this.#cache = new LRUCache({ maxSize: maxEntries, sizeCalculation: () => 1 });
   }
 
   get size(): number {

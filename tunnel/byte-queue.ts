@@ -1,4 +1,6 @@
 const BLOCK_BYTES = 16 * 1024;
+/** Below this a buffer's own bookkeeping, some 300 bytes, outweighs a copy. */
+const REFERENCE_BYTES = 2 * 1024;
 
 interface Chunk {
   /** Offset of the chunk's first byte. */
@@ -12,8 +14,8 @@ interface Chunk {
 /**
  * The bytes of a stream between two offsets, kept to be sent, sent again, or read.
  *
- * A buffer that fills at least half of its memory is kept by reference; a smaller one is copied into a block, since a
- * one-byte slice of a 16 KiB message would otherwise hold all 16 KiB. What is retained is thereby at most about twice
+ * A buffer that fills at least half of its memory is kept by reference; a smaller one, and a tiny one in any case, is copied
+ * into a block, since a one-byte slice of a 16 KiB message would otherwise hold all 16 KiB. What is retained is thereby at most about twice
  * the bytes between `start` and `end`, plus one block.
  */
 export class ByteQueue {
@@ -46,7 +48,7 @@ export class ByteQueue {
 
   push(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    if (bytes.length * 2 >= bytes.buffer.byteLength) {
+    if (bytes.length >= REFERENCE_BYTES && bytes.length * 2 >= bytes.buffer.byteLength) {
       this.#chunks.push({ offset: this.#end, bytes, block: undefined });
     } else {
       this.#pushCopy(bytes);

@@ -156,7 +156,7 @@ export interface RecordSink {
   /** A 1xx answer other than 101. */
   onInfo(head: HttpResponseHead): void;
   onHead(head: HttpResponseHead): void;
-  /** Part of the body; a slice of what was pushed. */
+  /** Part of the body: a slice of what was pushed, or short ones joined. */
   onData(chunk: Buffer): void;
   onTrailers(trailers: RawHeaders): void;
   onEnd(): void;
@@ -167,6 +167,8 @@ export interface RecordSink {
 /** What may come next. */
 type Expecting = 'head' | 'body' | 'switch' | 'end' | 'nothing';
 
+/** Pieces of body below this are joined: a source that writes byte by byte would cost its reader a write a byte. */
+const SHORT_BYTES = 1024;
 /** From here up an unknown type is skipped, below it is an error, as for frames. */
 const FIRST_SKIPPABLE_TYPE = 0x80;
 const BETWEEN_RECORDS = -1;
@@ -186,6 +188,8 @@ export class RecordReader {
   /** Payload bytes of the record that are still to come. */
   #missing = BETWEEN_RECORDS;
   #held: Buffer[] = [];
+  /** Short pieces of body that came in one chunk: the sink gets them in one piece. */
+  #short: Buffer[] = [];
 
   /** `head` for the acceptor's direction; `body`, `switch` or `nothing` for the opener's, as its head says. */
   constructor(expecting: 'head' | 'body' | 'switch' | 'nothing', sink: RecordSink) {
@@ -202,8 +206,9 @@ export class RecordReader {
     let at = 0;
     while (at < chunk.length && !this.#stopped) {
       if (this.#missing === BETWEEN_RECORDS) at = this.#readHeader(chunk, at);
-      if (this.#missing === BETWEEN_RECORDS) return;
+      if (this.#missing === BETWEEN_RECORDS) break;
       if (this.#type === RecordType.RAW) {
+        this.#passShort();
         this.#stopped = true;
         this.#sink.onRaw(chunk.subarray(at));
         return;
@@ -214,6 +219,7 @@ export class RecordReader {
       at = until;
       this.#take(part);
     }
+    this.#passShort();
   }
 
   /** To be called at FIN; throws `record-malformed` when the message is cut off. */
@@ -256,8 +262,16 @@ export class RecordReader {
     const whole = this.#missing === 0;
     if (whole) this.#missing = BETWEEN_RECORDS;
     if (this.#type === RecordType.DATA) {
-      if (part.length > 0) this.#sink.onData(part);
-    } else if (this.#type === RecordType.END) {
+      if (part.length >= SHORT_BYTES) {
+        this.#passShort();
+        this.#sink.onData(part);
+      } else if (part.length > 0) {
+        this.#short.push(part);
+      }
+      return;
+    }
+    this.#passShort();
+    if (this.#type === RecordType.END) {
       this.#expecting = 'nothing';
       this.#sink.onEnd();
     } else if (this.#type < FIRST_SKIPPABLE_TYPE) {
@@ -268,6 +282,14 @@ export class RecordReader {
       this.#held = [];
       this.#takeHeld(payload);
     }
+  }
+
+  #passShort(): void {
+    const [first] = this.#short;
+    if (first === undefined || this.#stopped) return;
+    const joined = this.#short.length === 1 ? first : Buffer.concat(this.#short);
+    this.#short = [];
+    this.#sink.onData(joined);
   }
 
   #takeHeld(payload: Buffer): void {

@@ -132,7 +132,8 @@ export class Leg implements Source {
     this.#arrived = end;
     // The other endpoint has it from an earlier path, and has said so meanwhile.
     if (end <= this.#received) return;
-    const byHop = frame.blocked && end < this.#granted;
+    // A sender stops short of its limit rather than send a short frame, so it is the limit that tells who set it.
+    const byHop = frame.blocked && this.#told < this.#granted;
     if (byHop && other.queuedBytes <= this.#hop.bytes / 4) this.#hop.grow(end, this.#crossing.clock.now());
     other.#push(byHop ? unblocked(frame) : frame);
   }

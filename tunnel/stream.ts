@@ -8,6 +8,11 @@ import { tunnelError } from './tunnel-error.ts';
 
 const READ_BYTES = 64 * 1024;
 const HIGH_WATER_BYTES = 16 * 1024;
+/**
+ * What waits in the Writable waits as it was written, some 300 bytes a write: so little waits there, and the rest with the
+ * writer. What the core has taken is put together.
+ */
+const WRITE_HIGH_WATER_BYTES = 256;
 
 /**
  * A stream as Node knows it: everything that pipes into a socket pipes into this. It continues over the loss of links;
@@ -30,7 +35,7 @@ export class Stream extends Duplex implements StreamUser {
       // The stream is over when the other end has acknowledged, not when both directions have ended here.
       autoDestroy: false,
       readableHighWaterMark: HIGH_WATER_BYTES,
-      writableHighWaterMark: HIGH_WATER_BYTES,
+      writableHighWaterMark: WRITE_HIGH_WATER_BYTES,
     });
     this.#core = core;
     core.user = this;

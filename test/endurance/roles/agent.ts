@@ -24,3 +24,4 @@ const commands = {
 export type AgentRole = typeof commands;
 
 serveRole({}, commands);
+import { reclaimBuffers } from '../../../base/buffer-reclaim.ts'; reclaimBuffers();
