@@ -423,12 +423,14 @@ export class Link implements Port {
         if (!this.#scheduler.idle) this.#schedule();
         return;
       case FrameType.HELLO:
+        this.#ackElicited = true;
         if (this.#phase !== 'handshake' || this.#role !== 'acceptor' || this.#hello !== undefined)
           throw unexpected('HELLO');
         this.#hello = frame.body;
         this.#user.onHello(frame.body);
         return;
       case FrameType.WELCOME:
+        this.#ackElicited = true;
         if (this.#phase !== 'handshake' || this.#role !== 'dialer') throw unexpected('WELCOME');
         this.#phase = 'open';
         this.#user.onOpen(frame.body);
@@ -437,6 +439,7 @@ export class Link implements Port {
         this.#onGoaway(frame.body);
         return;
       case FrameType.UPDATE:
+        this.#ackElicited = true;
         if (this.#phase !== 'open') throw unexpected('UPDATE');
         this.#user.onUpdate(frame.body);
         return;
