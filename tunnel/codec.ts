@@ -128,8 +128,8 @@ export class FrameDecoder {
   #head = NOTHING;
   #headBytes = 0;
   readonly #wireHeaderBytes: number;
-  /** Memory before the frame at hand that nothing refers to: a PAD, and the wire's header before it. */
-  #spare = 0;
+  /** Nothing refers to the message's memory before the frame at hand: no frame so far is read by reference. */
+  #bare = true;
 
   /** `wireHeaderBytes`: what the wire has put before each message, in the same memory. Default 0. */
   constructor(limits: TunnelLimits, wireHeaderBytes = 0) {
@@ -143,7 +143,7 @@ export class FrameDecoder {
    */
   decode(message: Buffer, onFrame: (frame: Frame) => boolean): void {
     let at = 0;
-    this.#spare = 0;
+    this.#bare = true;
     while (at < message.length) {
       if (message.length - at < FRAME_HEADER_BYTES) throw malformed('a message ends inside a frame header');
       const type = message.readUInt8(at);
@@ -157,6 +157,7 @@ export class FrameDecoder {
       if (message.length - start < length) throw malformed('a message ends inside a frame');
       const frame = this.#frame(type, flags, channel, message, at, start, start + length);
       at = start + length;
+      if (type === FrameType.DATA || type === FrameType.OPEN || type === FrameType.RESUME) this.#bare = false;
       if (frame !== undefined && !onFrame(frame)) return;
     }
   }
@@ -184,8 +185,7 @@ export class FrameDecoder {
           blocked: (flags & Flag.BLOCKED) !== 0,
           payload: message.subarray(start + OFFSET_BYTES, end),
           raw: message.subarray(at, end),
-          // Only the frame right behind the PAD has that memory before it.
-          spare: at > 0 && this.#spare >= at ? this.#spare : 0,
+          spare: this.#bare ? at + Math.min(this.#wireHeaderBytes, message.byteOffset) : 0,
         };
       case FrameType.FIN:
         requireChannel(channel);
@@ -252,7 +252,6 @@ export class FrameDecoder {
         return body === undefined ? undefined : { type, channel: 0, body: parseBody(body) };
       }
       default:
-        if (type === FrameType.PAD && at === 0) this.#spare = end + Math.min(this.#wireHeaderBytes, message.byteOffset);
         if (type >= FIRST_SKIPPABLE_TYPE) return undefined;
         throw tunnelError('frame-unknown', { detail: `type 0x${type.toString(16).padStart(2, '0')}` });
     }

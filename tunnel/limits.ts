@@ -3,7 +3,7 @@
  * Units stand at the end of each name; each entry says why it is what it is, and what happens beyond it.
  */
 export interface TunnelLimits {
-  /** Payload of one DATA frame. 16,352 and its headers (frame 8, offset 8, WebSocket 8) fill one 16 KiB socket write and one TLS record. */
+  /** Payload of one DATA frame. With its headers (frame 8, offset 8, WebSocket 8) and some room for what rides along, 16,256 fills one 16 KiB socket write and one TLS record. */
   readonly maxDataBytes: number;
   /** Payload of any frame; a longer one closes the link (`frame-too-long`). */
   readonly maxFrameBytes: number;
@@ -66,7 +66,7 @@ export interface TunnelLimits {
 }
 
 export const defaultLimits: TunnelLimits = {
-  maxDataBytes: 16_352,
+  maxDataBytes: 16_256,
   maxFrameBytes: 16_360,
   maxMessageBytes: 80 * 1024,
   maxHeadBytes: 64 * 1024,

@@ -2,6 +2,7 @@ import { CodedError, messageOf, type Clock, type Timer } from '../base/index.ts'
 import { encodeFrame, FrameDecoder, rechannel, writeDataHeader, writePad } from './codec.ts';
 import {
   DATA_HEADER_BYTES,
+  FRAME_HEADER_BYTES,
   FrameType,
   type BodyFrame,
   type Channel,
@@ -339,27 +340,39 @@ export class Link implements Port {
   }
 
   /**
-   * A full DATA frame is a message of its own, with a PAD before it that makes it one TLS record exactly: so records and
-   * messages stay in step however many a socket writes at once, and the reader need never join two pieces. What passes
-   * through a switch is sent from the memory that it came in, what begins here by reference.
+   * The message of a full DATA frame is one TLS record exactly: so records and messages stay in step however many a socket
+   * writes at once, and the reader need never join two pieces. Before the frame there is room for the short frames that are
+   * to go out anyway, and a PAD for what they leave. What passes through a switch is sent from the memory that it came in,
+   * what begins here by reference.
    */
   #putFull(frame: DataFrame): void {
-    this.#sendMessage();
     const { payload, raw, spare = 0 } = frame;
     const { headerBytes } = this.#wire;
-    const pad = headerBytes === 0 ? 0 : this.#messageBytes - DATA_HEADER_BYTES - payload.length;
-    const before = headerBytes + pad;
+    const room = headerBytes === 0 ? 0 : this.#messageBytes - DATA_HEADER_BYTES - payload.length;
+    if (this.#partBytes > room - FRAME_HEADER_BYTES) this.#sendMessage();
+    const before = headerBytes + room;
     if (raw !== undefined && spare >= before) {
       rechannel(raw, frame.channel);
       const message = Buffer.from(raw.buffer, raw.byteOffset - before, before + raw.length);
-      if (pad > 0) writePad(message, headerBytes, pad);
+      this.#fillRoom(message, before);
       this.#sendWhole(message);
     } else {
       const head = Buffer.allocUnsafe(before + DATA_HEADER_BYTES);
-      if (pad > 0) writePad(head, headerBytes, pad);
+      this.#fillRoom(head, before);
       writeDataHeader(head, before, frame);
       this.#sendWhole(head, payload);
     }
+  }
+
+  /** Puts what waits to go out between the wire's header and `end`, and a PAD before it. */
+  #fillRoom(message: Buffer, end: number): void {
+    const { headerBytes } = this.#wire;
+    const pad = end - headerBytes - this.#partBytes;
+    if (pad > 0) writePad(message, headerBytes, pad);
+    let at = headerBytes + pad;
+    for (const part of this.#parts) at += part.copy(message, at);
+    this.#parts = [];
+    this.#partBytes = 0;
   }
 
   #sendMessage(): void {

@@ -24,4 +24,3 @@ const commands = {
 export type AgentRole = typeof commands;
 
 serveRole({}, commands);
-import { reclaimBuffers } from '../../../base/buffer-reclaim.ts'; reclaimBuffers();

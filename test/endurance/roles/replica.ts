@@ -9,4 +9,3 @@ export type ReplicaRole = typeof commands;
 const config = gatewayConfigSchema.parse(roleOptions());
 const replica = await startReplica({ config, log: createLog({ name: 'replica', level: config.log }), version: 'test' });
 serveRole(replica.ports, commands);
-import { reclaimBuffers } from '../../../base/buffer-reclaim.ts'; reclaimBuffers();
