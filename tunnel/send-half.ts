@@ -73,6 +73,11 @@ export class SendHalf {
     if (this.#fin === 'open') this.#fin = 'queued';
   }
 
+  /** What is left to send is less than a frame, and may become more. */
+  get hasTail(): boolean {
+    return this.#fin === 'open' && this.#queue.end - this.#sent < this.#maxDataBytes;
+  }
+
   /** Whether `next` has something. */
   get ready(): boolean {
     return this.#sent < this.#queue.end ? this.#room(this.#maxDataBytes) > 0 : this.#fin === 'queued';

@@ -61,6 +61,8 @@ export abstract class StreamCore implements Source {
   #user: StreamUser | undefined;
   readonly #limits: TunnelLimits;
   readonly #clock: Clock;
+  /** The last frame was full. */
+  #flowing = false;
 
   constructor(streamClass: StreamClass, { limits, pool, clock }: StreamHost, firstLimit: number) {
     this.class = streamClass;
@@ -196,9 +198,11 @@ export abstract class StreamCore implements Source {
   protected nextContent(maxBytes: number): DataFrame | FinFrame | undefined {
     const { path } = this;
     if (path === undefined || this.life !== 'live') return undefined;
+    if (this.#holdsTail()) return undefined;
     const wasFull = this.sending.full;
     const outgoing = this.sending.next(maxBytes);
     if (outgoing === undefined) return undefined;
+    this.#flowing = outgoing.kind === 'data' && outgoing.payload.length >= this.#limits.maxDataBytes;
     // Deferred: the port asks for frames, and is not to be asked for anything itself meanwhile.
     if (wasFull && !this.sending.full) this.#clock.defer(() => this.notifyWritable());
     const { channel } = path;
@@ -211,6 +215,18 @@ export abstract class StreamCore implements Source {
           payload: outgoing.payload,
           blocked: outgoing.blocked,
         };
+  }
+
+  /**
+   * What is left of a chunk behind full frames waits for one turn: the next chunk is mostly at hand by then, and fills the
+   * frame. A short frame in the midst of full ones would also bring records and messages out of step.
+   */
+  #holdsTail(): boolean {
+    if (!this.#flowing || !this.sending.hasTail) return false;
+    this.#flowing = false;
+    // The first ends this turn, the second the one in which the next chunk is read.
+    this.#clock.afterInput(() => this.#clock.afterInput(() => this.wake()));
+    return true;
   }
 
   protected notifyAccepted(): void {
