@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Answer, Ask, Commands } from './role.ts';
 
-const LOG_BYTES = 1024 * 1024;
+const LOG_BYTES = 64 * 1024;
 
 /** A part of a scenario in a process of its own, so that its memory and its death are its own. `C` is what it obeys. */
 export class Child<C extends Commands = Commands> {

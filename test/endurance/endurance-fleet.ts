@@ -129,8 +129,9 @@ export class EnduranceFleet extends FleetAccess {
       }
     }
     const networks: WeakLinkChild[] = [];
-    for (let link = 0; weak !== undefined && link < 2; link++) {
-      networks.push(await WeakLinkChild.start({ ...weak, target: { port: this.#ports.link } }));
+    if (weak !== undefined) {
+      const target = { port: this.#ports.link };
+      networks.push(await WeakLinkChild.start({ ...weak, target }), await WeakLinkChild.start({ ...weak, target }));
     }
     this.#weakLinks.push(...networks);
     const gateways = weak === undefined ? [`127.0.0.1:${this.#ports.link}`] : networks.map(({ target }) => target);
@@ -142,7 +143,7 @@ export class EnduranceFleet extends FleetAccess {
 
   async #start<C extends Commands, S>(name: string, role: string, options: object): Promise<[Child<C>, S]> {
     const [child, started] = await Child.start<C, S>(name, new URL(`roles/${role}.ts`, import.meta.url), options);
-    this.#children.push(child as unknown as Child);
+    this.#children.push(child);
     return [child, started];
   }
 }

@@ -63,7 +63,6 @@ async function inFleet([name, begin]: Phase, size: Size, report: Report): Promis
   const fleet = await EnduranceFleet.start({ origins: ['main', 'hello'] });
   let memory: MemoryWatch | undefined;
   try {
-    await fleet.origin().ask('yieldToOthers');
     const caller = await fleet.startClient('caller');
     const clients = await Promise.all(
       Array.from({ length: PROCESSES }, (_, index) => fleet.startClient(`reader ${index}`)),
@@ -132,9 +131,11 @@ async function warmUp(caller: Child<ClientRole>): Promise<void> {
     await pause(700);
     await caller.ask('release');
   }
-  await caller.ask('stall', { how: 'http', source: 'endless', count: 1, reads: true });
-  await pause(700);
-  await caller.ask('release');
+  for (const how of ['sdk', 'http'] as const) {
+    await caller.ask('stall', { how, source: 'endless', count: 25, reads: true });
+    await pause(1000);
+    await caller.ask('release');
+  }
   await call(caller, 500);
 }
 

@@ -17,7 +17,6 @@ const commands = {
     retained: Math.round(agent.endpoint.retainedBytes / 2 ** 20),
     streams: agent.endpoint.streams,
   }),
-  hist: () => (globalThis as any).HIST,
   links: () => agent.uplink.links.map(({ target, active, link }) => ({ target, active, stats: link.stats })),
 };
 

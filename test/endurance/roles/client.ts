@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import type { Duplex, Writable } from 'node:stream';
 import { connect, type ClientConfig } from '../../../sdk/index.ts';
 import { clientTls, loadKeyStore } from '../../../certs/index.ts';
-import { roleOptions, serveRole } from '../role.ts';
+import { roleOptions, serveRole, yieldToOthers } from '../role.ts';
 import { dribble, pour } from '../sources.ts';
 import { transfer, transferHead, type Progress, type TransferResult } from '../transfer.ts';
 
@@ -37,7 +37,7 @@ export interface CallsInput {
   readonly everyMs?: number;
 }
 
-const { config } = roleOptions<{ readonly config: ClientConfig }>();
+const { config } = roleOptions() as { readonly config: ClientConfig };
 const fleet = await connect({ config });
 const tls = clientTls(await loadKeyStore(config.keys));
 const agent = new Agent({ ...tls, keepAlive: true, maxSockets: 256 });
@@ -99,9 +99,8 @@ async function calls({ path, method = 'GET', count, concurrency = 1, everyMs }: 
   const statuses: Record<string, number> = {};
   const failures: string[] = [];
   const latenciesMs: number[] = [];
-  let next = 0;
-  const one = async (): Promise<void> => {
-    const number = next++;
+  const numbers = Array.from({ length: count }, (_, number) => number).values();
+  const one = async (number: number): Promise<void> => {
     const begin = performance.now();
     try {
       const { status, ms } = await callOne(path.replace('#', String(number)), method);
@@ -115,13 +114,13 @@ async function calls({ path, method = 'GET', count, concurrency = 1, everyMs }: 
   if (everyMs === undefined) {
     await Promise.all(
       Array.from({ length: concurrency }, async () => {
-        while (next < count) await one();
+        for (const number of numbers) await one(number);
       }),
     );
   } else {
     const running: Promise<void>[] = [];
-    while (next < count) {
-      running.push(one());
+    for (const number of numbers) {
+      running.push(one(number));
       await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
     await Promise.all(running);
@@ -132,6 +131,7 @@ async function calls({ path, method = 'GET', count, concurrency = 1, everyMs }: 
 const commands = {
   calls,
   stall,
+  yieldToOthers,
   links: () => fleet.links.length,
   streams: () => fleet.streams,
   transfers: ({ count, bytes }: { readonly count: number; readonly bytes: number }) =>

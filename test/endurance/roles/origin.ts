@@ -2,8 +2,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { setPriority } from 'node:os';
-import { serveRole } from '../role.ts';
+import { serveRole, yieldToOthers } from '../role.ts';
 import { dribble, pour } from '../sources.ts';
 import { transfer, TRANSFER_HEAD_BYTES, type TransferResult } from '../transfer.ts';
 
@@ -94,8 +93,7 @@ const commands = {
   sockets: () => sockets.size,
   /** Bytes that came to `drain`, and when that was. */
   drained: () => ({ bytes: drained, at: Date.now() }),
-  /** A source that runs as fast as it can is not to take the time of those who are measured. */
-  yieldToOthers: () => setPriority(19),
+  yieldToOthers,
 };
 
 export type OriginRole = typeof commands;
