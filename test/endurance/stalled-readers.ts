@@ -67,6 +67,7 @@ async function inFleet([name, begin]: Phase, size: Size, report: Report): Promis
     const clients = await Promise.all(
       Array.from({ length: PROCESSES }, (_, index) => fleet.startClient(`reader ${index}`)),
     );
+    for (const busy of [fleet.origin(), ...clients]) await busy.ask('yieldToOthers');
     for (const client of clients)
       await waitFor('the links of the clients', async () => (await client.ask('links')) > 0);
     await warmUp(caller);
@@ -76,6 +77,7 @@ async function inFleet([name, begin]: Phase, size: Size, report: Report): Promis
     await Promise.all([replica.ask('settle'), agent.ask('settle')]);
     await pause(1000);
     const held = { replica: rssOf(replica.pid), agent: rssOf(agent.pid) };
+    const base = { replica: await replica.ask('heap'), agent: await agent.ask('heap') };
     memory = new MemoryWatch({ replica: replica.pid, agent: agent.pid });
 
     await begin(clients);
@@ -83,25 +85,21 @@ async function inFleet([name, begin]: Phase, size: Size, report: Report): Promis
     const during: number[] = [];
     while (during.length < 2 || Date.now() < until) during.push(percentile(await call(caller, size.calls), 0.99));
     const most = memory.stop();
-    if (process.env['ENDURANCE_HEAP'] !== undefined) {
-      report.show('  heap', JSON.stringify([await replica.ask('heap'), await agent.ask('heap')]));
-      await Promise.all([replica.ask('settle'), agent.ask('settle')]);
-      report.show(
-        '  settled',
-        JSON.stringify([
-          await replica.ask('heap'),
-          await agent.ask('heap'),
-          rssOf(replica.pid) >> 20,
-          rssOf(agent.pid) >> 20,
-        ]),
-      );
-    }
+    await Promise.all([replica.ask('settle'), agent.ask('settle')]);
+    const kept = { replica: await replica.ask('heap'), agent: await agent.ask('heap') };
 
     for (const part of ['replica', 'agent'] as const) {
       const growth = (most[part] ?? 0) - held[part];
       report.atMost(
         `${name}: ${part} grows from ${(held[part] / MIB).toFixed(0)} MiB by`,
         growth / MIB,
+        GROWTH_BYTES / MIB,
+        'MiB',
+      );
+      const { heapUsed, external } = kept[part];
+      report.atMost(
+        `${name}: ${part} keeps more at the end`,
+        heapUsed + external - (base[part].heapUsed + base[part].external),
         GROWTH_BYTES / MIB,
         'MiB',
       );

@@ -53,12 +53,10 @@ function heldBytes(): number {
 async function attackOnce(cluster: Cluster, credentials: TlsCredentials, hello: object, random: Random, most: number) {
   const wire = await dialLink(`127.0.0.1:${cluster.ports.link}`, clientTls(credentials));
   const decoder = new FrameDecoder(defaultLimits, wire.peerHeaderBytes);
-  let welcomed = false;
-  let closed = false;
-  let reason = '';
+  const link = { welcomed: false, closed: false, reason: '' };
   const onFrame = (frame: Frame): boolean => {
-    if (frame.type === FrameType.WELCOME) welcomed = true;
-    if (frame.type === FrameType.GOAWAY) reason = String(frame.body['code']);
+    if (frame.type === FrameType.WELCOME) link.welcomed = true;
+    if (frame.type === FrameType.GOAWAY) link.reason = String(frame.body['code']);
     return true;
   };
   wire.user = {
@@ -66,24 +64,24 @@ async function attackOnce(cluster: Cluster, credentials: TlsCredentials, hello: 
     onDrain() {},
     onText() {},
     onClose: () => {
-      closed = true;
+      link.closed = true;
     },
   };
   const send = (bytes: Buffer): void => wire.send(Buffer.concat([Buffer.alloc(wire.headerBytes), bytes]));
   send(encodeFrame({ type: FrameType.HELLO, channel: 0, body: { ...hello } }, defaultLimits.maxFrameBytes));
-  await waitFor('the welcome', () => welcomed || closed);
+  await waitFor('the welcome', () => link.welcomed || link.closed);
   let sent = 0;
-  while (!closed && sent < most) {
+  while (!link.closed && sent < most) {
     send(spoil(encodeFrame(randomFrame(random), defaultLimits.maxFrameBytes), random));
     sent++;
     await new Promise(setImmediate);
   }
-  if (!closed) {
+  if (!link.closed) {
     // What is under way may still cost the link; a frame of no type surely does.
     send(Buffer.from('7f00000000000001', 'hex'));
-    await waitFor('the link to be lost', () => closed);
+    await waitFor('the link to be lost', () => link.closed);
   }
-  return { sent: Math.max(1, sent), reason };
+  return { sent: Math.max(1, sent), reason: link.reason };
 }
 
 /** Half of the frames are cut or changed. */

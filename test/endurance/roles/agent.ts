@@ -12,11 +12,7 @@ const agent = await startAgent({
 
 const commands = {
   settle,
-  heap: () => ({
-    ...heap(),
-    retained: Math.round(agent.endpoint.retainedBytes / 2 ** 20),
-    streams: agent.endpoint.streams,
-  }),
+  heap,
   links: () => agent.uplink.links.map(({ target, active, link }) => ({ target, active, stats: link.stats })),
 };
 
