@@ -25,7 +25,7 @@ const RECORD_BYTES = 16 * 1024;
 /**
  * How many bytes a link may have in flight, so that bulk data queues here, where an interactive frame overtakes it, and
  * not in the network's buffers: the windowed maximum of the delivery rate times the smallest round trip, after Cardwell
- * et al., "BBR: Congestion-Based Congestion Control", 2016. Since the budget is twice what the rate fills, it doubles
+ * et al., "BBR: Congestion-Based Congestion Control", 2016. Since the budget is more than the rate fills, it grows
  * each round trip until delivery stops growing. Pure: times are passed in, in milliseconds.
  */
 export class InflightBudget {

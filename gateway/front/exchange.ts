@@ -51,6 +51,9 @@ export class Exchange implements RecordSink {
   #missing: number | undefined;
   /** A head was written in this turn, and nothing behind it. */
   #headOnly = false;
+  /** The request is about to be paused. */
+  #pausing = false;
+  #stoppedSocket = false;
   #requestBytes = 0;
   #responseBytes = 0;
   /** The newest body chunk of this turn: it may go out with the answer's end, in one write. */
@@ -156,7 +159,7 @@ export class Exchange implements RecordSink {
     request.on('data', (chunk: Buffer) => {
       if (stream.destroyed || stream.writableEnded) return;
       this.#requestBytes += chunk.length;
-      if (!this.#writer.data(chunk)) request.pause();
+      if (!this.#writer.data(chunk)) this.#pauseBody();
     });
     request.on('end', () =>
       this.#attempt(() => {
@@ -165,9 +168,35 @@ export class Exchange implements RecordSink {
         this.#writer.end();
       }),
     );
-    stream.on('drain', () => request.resume());
+    stream.on('drain', () => this.#resumeBody());
     // The rest of a body that nobody wants any more is thrown away, so that the client's connection can go on.
-    stream.on('close', () => request.resume());
+    stream.on('close', () => this.#resumeBody());
+  }
+
+  /**
+   * Stops reading at the end of this turn. What node has parsed until then comes here, where it is put together: a paused
+   * request would keep it as it came, some 200 bytes a piece, and a chunk may be one byte. For the same reason the
+   * connection itself is stopped, and not only when node's own 64 KiB are full.
+   */
+  #pauseBody(): void {
+    if (this.#pausing) return;
+    this.#pausing = true;
+    process.nextTick(() => {
+      this.#pausing = false;
+      if (!this.#stream.writableNeedDrain) return;
+      this.#request.pause();
+      // What is behind a whole request is another one's; and a connection of HTTP/2 is shared, and stops its streams itself.
+      if (this.#request.complete || this.#request.httpVersionMajor !== 1) return;
+      this.#stoppedSocket = true;
+      this.#request.socket.pause();
+    });
+  }
+
+  #resumeBody(): void {
+    this.#request.resume();
+    if (!this.#stoppedSocket) return;
+    this.#stoppedSocket = false;
+    this.#request.socket.resume();
   }
 
   #read(chunk: Buffer): void {

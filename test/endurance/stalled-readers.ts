@@ -96,13 +96,8 @@ async function inFleet([name, begin]: Phase, size: Size, report: Report): Promis
         GROWTH_BYTES / MIB,
         'MiB',
       );
-      const { heapUsed, external } = kept[part];
-      report.atMost(
-        `${name}: ${part} keeps more at the end`,
-        heapUsed + external - (base[part].heapUsed + base[part].external),
-        GROWTH_BYTES / MIB,
-        'MiB',
-      );
+      const heldMore = heldMib(kept[part]) - heldMib(base[part]);
+      report.atMost(`${name}: ${part} keeps more at the end`, heldMore, GROWTH_BYTES / MIB, 'MiB');
     }
     report.show(`${name}: p99 of 1 KiB GETs before`, before.map((ms) => ms.toFixed(2)).join(' ') + ' ms');
     report.show(
@@ -119,6 +114,11 @@ async function inFleet([name, begin]: Phase, size: Size, report: Report): Promis
     memory?.stop();
     await fleet.stop();
   }
+}
+
+/** What a process still held after a garbage collection. */
+function heldMib({ heapUsed = 0, external = 0 }: Readonly<Record<string, number>>): number {
+  return heapUsed + external;
 }
 
 /** All paths in full swing once, so that what follows is not the price of starting. */
