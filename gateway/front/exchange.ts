@@ -174,14 +174,14 @@ export class Exchange implements RecordSink {
   }
 
   /**
-   * Stops reading at the end of this turn. What node has parsed until then comes here, where it is put together: a paused
+   * Stops reading when what the connection has read is parsed. All of it comes here, where it is put together: a paused
    * request would keep it as it came, some 200 bytes a piece, and a chunk may be one byte. For the same reason the
    * connection itself is stopped, and not only when node's own 64 KiB are full.
    */
   #pauseBody(): void {
     if (this.#pausing) return;
     this.#pausing = true;
-    process.nextTick(() => {
+    setImmediate(() => {
       this.#pausing = false;
       if (!this.#stream.writableNeedDrain) return;
       this.#request.pause();
