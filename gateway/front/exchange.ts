@@ -53,7 +53,6 @@ export class Exchange implements RecordSink {
   #headOnly = false;
   /** The request is about to be paused. */
   #pausing = false;
-  #stoppedSocket = false;
   #requestBytes = 0;
   #responseBytes = 0;
   /** The newest body chunk of this turn: it may go out with the answer's end, in one write. */
@@ -174,29 +173,26 @@ export class Exchange implements RecordSink {
   }
 
   /**
-   * Stops reading when what the connection has read is parsed. All of it comes here, where it is put together: a paused
-   * request would keep it as it came, some 200 bytes a piece, and a chunk may be one byte. For the same reason the
-   * connection itself is stopped, and not only when node's own 64 KiB are full.
+   * Stops reading once what the connection has read is parsed: all of that comes here, where it is put together, while a
+   * paused request would keep it as it came, some 200 bytes a piece, and a piece may be one byte. For the same reason the
+   * connection is stopped too, and not only when node's own 64 KiB are full. HTTP/2 stops a stream by itself.
    */
   #pauseBody(): void {
     if (this.#pausing) return;
     this.#pausing = true;
     setImmediate(() => {
       this.#pausing = false;
+      const request = this.#request;
       if (!this.#stream.writableNeedDrain) return;
-      this.#request.pause();
-      // What is behind a whole request is another one's; and a connection of HTTP/2 is shared, and stops its streams itself.
-      if (this.#request.complete || this.#request.httpVersionMajor !== 1) return;
-      this.#stoppedSocket = true;
-      this.#request.socket.pause();
+      request.pause();
+      // What is behind a whole request is another one's.
+      if (request.httpVersionMajor === 1 && !request.complete) request.socket.pause();
     });
   }
 
   #resumeBody(): void {
     this.#request.resume();
-    if (!this.#stoppedSocket) return;
-    this.#stoppedSocket = false;
-    this.#request.socket.resume();
+    if (this.#request.httpVersionMajor === 1) this.#request.socket.resume();
   }
 
   #read(chunk: Buffer): void {

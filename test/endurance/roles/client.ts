@@ -141,7 +141,7 @@ const commands = {
   dribble: ({ how, count }: { readonly how: 'sdk' | 'http'; readonly count: number }) => {
     for (let index = 0; index < count; index++) {
       const to: Writable = how === 'sdk' ? dial('main-sink') : open('/edges/edge-1/main-web/sink', 'POST');
-      dribble(to);
+      dribble(to, how === 'sdk' ? 64 : 1);
     }
   },
   /** One stream at full speed, until `release`. */
