@@ -20,4 +20,13 @@ export class BoundedMap<K extends object | string | number, V extends object | s
   set(key: K, value: V): void {
     this.#cache.set(key, value);
   }
+
+  delete(key: K): boolean {
+    return this.#cache.delete(key);
+  }
+
+  /** Takes out what was used least recently. */
+  pop(): V | undefined {
+    return this.#cache.pop();
+  }
 }

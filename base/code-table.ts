@@ -1,4 +1,4 @@
-import { CodedError } from './coded-error.ts';
+import { CodedError, type ErrorCause } from './coded-error.ts';
 
 /** One row of a folder's closed table of error codes. */
 export interface CodeEntry {
@@ -16,6 +16,8 @@ export interface CodeDetail {
   /** Names and values; stands behind the row's text. */
   readonly detail?: string;
   readonly retryAfterMs?: number;
+  /** Every place that is wrong. */
+  readonly causes?: readonly ErrorCause[];
   readonly cause?: unknown;
 }
 
@@ -23,13 +25,14 @@ export interface CodeDetail {
 export function codedError(
   code: string,
   entry: CodeEntry,
-  { detail, retryAfterMs, cause }: CodeDetail = {},
+  { detail, retryAfterMs, causes, cause }: CodeDetail = {},
 ): CodedError {
   return new CodedError(code, detail === undefined || detail === '' ? entry.text : `${entry.text}: ${detail}`, {
     status: entry.status,
     retryable: entry.retryable,
     fix: entry.fix,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(causes === undefined ? {} : { causes }),
     ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -1,3 +1,12 @@
+/** What is wrong at one place of what was given. */
+export interface ErrorCause {
+  /** The place: `spec.containers[0].name`, the name of a parameter; empty: the whole. */
+  readonly field: string;
+  /** A word to decide by: `FieldValueInvalid`. */
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** What every failure in Causeway carries besides its text: decide by these, never by the message. */
 export interface CodedErrorOptions {
   /** Safe to try the same thing again, with nothing done twice. Default false. */
@@ -8,6 +17,8 @@ export interface CodedErrorOptions {
   readonly retryAfterMs?: number;
   /** What an operator can do about it, one sentence. */
   readonly fix?: string;
+  /** Every place that is wrong, where it is known. Default none. */
+  readonly causes?: readonly ErrorCause[];
   readonly cause?: unknown;
 }
 
@@ -21,6 +32,7 @@ export class CodedError extends Error {
   readonly status: number;
   readonly retryAfterMs: number | undefined;
   readonly fix: string | undefined;
+  readonly causes: readonly ErrorCause[];
 
   constructor(code: string, message: string, options: CodedErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -30,6 +42,7 @@ export class CodedError extends Error {
     this.status = options.status ?? 500;
     this.retryAfterMs = options.retryAfterMs;
     this.fix = options.fix;
+    this.causes = options.causes ?? [];
   }
 }
 

@@ -1,7 +1,7 @@
 export { Backoff, type BackoffOptions } from './backoff.ts';
 export { BoundedMap } from './bounded-map.ts';
 export { systemClock, type Clock, type Timer } from './clock.ts';
-export { CodedError, codeOf, messageOf, type CodedErrorOptions } from './coded-error.ts';
+export { CodedError, codeOf, messageOf, type CodedErrorOptions, type ErrorCause } from './coded-error.ts';
 export { baseCodes, baseError, type BaseCode } from './base-error.ts';
 export { codedError, type CodeDetail, type CodeEntry } from './code-table.ts';
 export { environmentName, loadConfig, type ConfigSources } from './config.ts';
@@ -19,6 +19,6 @@ export {
   type MetricOptions,
 } from './metrics.ts';
 export { nearest } from './nearest.ts';
-export { checkRuntime, pinnedRuntime } from './runtime-check.ts';
+export { checkRuntime, pinnedRuntime, runtimeFlags } from './runtime-check.ts';
 export { validate, z, type SchemaProblem } from './schema.ts';
-export { formatYaml, parseYaml, type YamlProblem, type YamlText } from './yaml.ts';
+export { formatYaml, parseYaml, parseYamlDocuments, type YamlProblem, type YamlText } from './yaml.ts';

@@ -1,7 +1,20 @@
-import { LineCounter, isMap, isNode, isScalar, isSeq, parseDocument, stringify, type Document } from 'yaml';
+import {
+  LineCounter,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  parseAllDocuments,
+  parseDocument,
+  stringify,
+  type Document,
+} from 'yaml';
 
 /** Aliases that one document may resolve: "billion laughs" grows by aliases of aliases. */
 const maxAliases = 50;
+
+/** Documents that one text may hold. */
+const maxDocuments = 10_000;
 
 /** A YAML text that was read: its value, and where each part of it stood. */
 export interface YamlText {
@@ -37,6 +50,37 @@ export function parseYaml(text: string): YamlText | { problems: readonly YamlPro
     return { value, lineOf: (path) => lineOf(document, lines, path) };
   } catch (error) {
     // The parser recurses by nesting and throws on too many aliases.
+    const message =
+      error instanceof RangeError ? 'nested too deeply' : String(error instanceof Error ? error.message : error);
+    return { problems: [{ line: 1, message }] };
+  }
+}
+
+/** Reads a text of several YAML 1.2 documents between lines of `---`; empty ones are left out. */
+export function parseYamlDocuments(text: string): readonly YamlText[] | { problems: readonly YamlProblem[] } {
+  const lines = new LineCounter();
+  try {
+    const parsed = parseAllDocuments(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      version: '1.2',
+      uniqueKeys: true,
+      merge: false,
+    });
+    const documents = Array.isArray(parsed) ? parsed : [];
+    const problems = documents.flatMap((document) =>
+      document.errors.map((error) => ({ line: lines.linePos(error.pos[0]).line, message: error.message })),
+    );
+    if (documents.length > maxDocuments) problems.push({ line: 1, message: `more than ${maxDocuments} documents` });
+    if (problems.length > 0) return { problems };
+    return documents
+      .filter((document) => document.contents !== null)
+      .map((document) => {
+        const value: unknown = document.toJS({ maxAliasCount: maxAliases });
+        return { value, lineOf: (path) => lineOf(document, lines, path) };
+      });
+  } catch (error) {
+    // As in `parseYaml`.
     const message =
       error instanceof RangeError ? 'nested too deeply' : String(error instanceof Error ? error.message : error);
     return { problems: [{ line: 1, message }] };

@@ -79,7 +79,7 @@ export const defaultLimits: TunnelLimits = {
   openCreditBytes: 16 * 1024,
   windowBytes: 256 * 1024,
   maxWindowBytes: 8 * 1024 * 1024,
-  windowGrowthBytes: 12 * 1024 * 1024,
+  windowGrowthBytes: 8 * 1024 * 1024,
   switchQueueBytes: 128 * 1024 * 1024,
   detachedBytes: 256 * 1024 * 1024,
   resumeWithinMs: 60_000,

@@ -39,12 +39,40 @@ export function splice(stream: Duplex, socket: Duplex, failed?: (cause?: unknown
   socket.on('data', (chunk: Buffer) => {
     traffic.sent += chunk.length;
   });
+  const together = new WritesTogether(socket);
   stream.on('data', (chunk: Buffer) => {
     traffic.received += chunk.length;
+    together.next();
   });
   socket.pipe(stream);
   stream.pipe(socket);
   return traffic;
+}
+
+/** What arrives in one turn of the event loop goes out in two writes at most: the first at once, the rest at the turn's end. */
+class WritesTogether {
+  readonly #socket: Duplex;
+  #turn: 'none' | 'first' | 'corked' = 'none';
+
+  constructor(socket: Duplex) {
+    this.#socket = socket;
+  }
+
+  /** Called before each write. */
+  next(): void {
+    if (this.#turn === 'first') {
+      this.#turn = 'corked';
+      this.#socket.cork();
+    } else if (this.#turn === 'none') {
+      this.#turn = 'first';
+      setImmediate(this.#onTurnEnd);
+    }
+  }
+
+  readonly #onTurnEnd = (): void => {
+    if (this.#turn === 'corked') this.#socket.uncork();
+    this.#turn = 'none';
+  };
 }
 
 /** Destroys a socket so that its peer can tell it from an end: TCP by a RST, TLS by the missing close_notify. */

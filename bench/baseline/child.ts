@@ -19,9 +19,13 @@ export interface Usage {
 
 type Message<Ready> = { readonly ready: Ready } | { readonly usage: Usage } | { readonly failed: string };
 
-/** Starts a file that calls `serveAsChild`, hands it its options, and waits until it is ready. */
-export async function startChild<Ready>(path: string, options: object): Promise<Child<Ready>> {
-  const child = fork(path, { stdio: 'inherit' });
+/** Starts a file that calls `serveAsChild`, hands it its options, and waits until it is ready. `flags`: Node's. */
+export async function startChild<Ready>(
+  path: string,
+  options: object,
+  flags: readonly string[] = [],
+): Promise<Child<Ready>> {
+  const child = fork(path, { stdio: 'inherit', execArgv: [...process.execArgv, ...flags] });
   const next = async (): Promise<Message<Ready>> => {
     const [message] = (await Promise.race([
       once(child, 'message'),

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLog } from '../../base/index.ts';
+import { runtimeFlags, silentLog } from '../../base/index.ts';
 import { saveKeyStore } from '../../certs/index.ts';
 import { agentConfigSchema, startAgent } from '../../edge-agent/index.ts';
 import { serveAsChild, startChild, type Child } from '../baseline/child.ts';
@@ -16,7 +16,7 @@ interface AgentProcessOptions {
 
 /** An agent in a process of its own; its services are the origin's: `web` by HTTP, `web-tcp` and `tcp` by TCP. */
 export async function startAgentProcess(options: AgentProcessOptions): Promise<Child<object>> {
-  return await startChild(import.meta.filename, options);
+  return await startChild(import.meta.filename, options, runtimeFlags);
 }
 
 async function run({ credentials, linkPort, origin }: AgentProcessOptions): Promise<object> {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLog } from '../../base/index.ts';
+import { runtimeFlags, silentLog } from '../../base/index.ts';
 import { saveKeyStore } from '../../certs/index.ts';
 import { gatewayConfigSchema, startReplica } from '../../gateway/index.ts';
 import { serveAsChild, startChild, type Child } from '../baseline/child.ts';
@@ -15,7 +15,7 @@ export interface ReplicaPorts {
 
 /** A replica in a process of its own, with an empty store. */
 export async function startReplicaProcess(credentials: PemCredentials): Promise<Child<ReplicaPorts>> {
-  return await startChild(import.meta.filename, { credentials });
+  return await startChild(import.meta.filename, { credentials }, runtimeFlags);
 }
 
 async function run({ credentials }: { readonly credentials: PemCredentials }): Promise<ReplicaPorts> {

