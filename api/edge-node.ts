@@ -1,4 +1,4 @@
-import { isDnsLabel, validate, z } from '../base/index.ts';
+import { isDnsLabel, validate, z, type SchemaProblem } from '../base/index.ts';
 import { apiError } from './api-error.ts';
 import { apiVersion } from './paths.ts';
 
@@ -17,7 +17,8 @@ const labels = z
   .record(labelKey, labelValue)
   .refine((all) => Object.keys(all).length <= 64, 'expected 64 labels or fewer');
 
-const metadata = z.strictObject({
+/** What the API's machinery keeps there besides (`generation`, `annotations` ...) stays as it is. */
+const metadata = z.looseObject({
   name,
   uid: z.string().max(64).optional(),
   /** Opaque; what a write was based on. */
@@ -36,6 +37,8 @@ const spec = z.strictObject({
     .optional(),
   /** What the operator says of the edge, for selectors in policies. */
   labels: labels.optional(),
+  /** Whether reads of its `kube` that ask for no freshness come from the cache. Missing: as the replica is configured. */
+  cacheReads: z.enum(['OnRequest', 'ByDefault']).optional(),
 });
 
 const link = z.strictObject({
@@ -51,6 +54,17 @@ const link = z.strictObject({
   remote: z.string().max(128),
 });
 
+const condition = z.strictObject({
+  type: z.string().min(1).max(64),
+  status: z.enum(['True', 'False', 'Unknown']),
+  /** Why, in one word. */
+  reason: z.string().min(1).max(64),
+  /** Why, for people. */
+  message: text.optional(),
+  /** When `status` last changed. */
+  lastTransitionTime: time,
+});
+
 const status = z.strictObject({
   online: z.boolean(),
   links: z.array(link).max(64),
@@ -63,6 +77,8 @@ const status = z.strictObject({
   lastContact: time.nullable(),
   /** Why the edge is not online, or was refused. */
   reason: text.optional(),
+  /** `Online`, `CacheSynced`, `KubeHealthy`. */
+  conditions: z.array(condition).max(16).optional(),
 });
 
 /** An edge, as the fleet knows it: who may register, and what is known of it. */
@@ -78,6 +94,7 @@ export type EdgeNode = z.output<typeof edgeNodeSchema>;
 export type EdgeNodeSpec = EdgeNode['spec'];
 export type EdgeNodeStatus = z.output<typeof status>;
 export type EdgeLinkStatus = z.output<typeof link>;
+export type EdgeCondition = NonNullable<EdgeNodeStatus['conditions']>[number];
 export type EdgeServiceStatus = EdgeNodeStatus['services'][number];
 
 export interface EdgeNodeList {
@@ -93,6 +110,12 @@ export function parseEdgeNode(value: unknown): EdgeNode {
   if ('value' in result) return result.value;
   const problems = result.problems.map(({ path, message }) => `${path.join('.') || 'the object'}: ${message}`);
   throw apiError('object-invalid', problems.slice(0, 20).join('; '));
+}
+
+/** What `parseEdgeNode` would throw for. */
+export function edgeNodeProblems(value: unknown): readonly SchemaProblem[] {
+  const result = validate(edgeNodeSchema, value);
+  return 'value' in result ? [] : result.problems;
 }
 
 /** The status of an edge that was never in contact. */

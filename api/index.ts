@@ -1,7 +1,9 @@
 export { apiCodes, apiError, type ApiCode } from './api-error.ts';
 export {
+  edgeNodeProblems,
   initialEdgeStatus,
   parseEdgeNode,
+  type EdgeCondition,
   type EdgeLinkStatus,
   type EdgeNode,
   type EdgeNodeList,

@@ -74,11 +74,11 @@ export function parseYamlDocuments(text: string): readonly YamlText[] | { proble
     if (documents.length > maxDocuments) problems.push({ line: 1, message: `more than ${maxDocuments} documents` });
     if (problems.length > 0) return { problems };
     return documents
-      .filter((document) => document.contents !== null)
       .map((document) => {
         const value: unknown = document.toJS({ maxAliasCount: maxAliases });
-        return { value, lineOf: (path) => lineOf(document, lines, path) };
-      });
+        return { value, lineOf: (path: readonly (string | number)[]) => lineOf(document, lines, path) };
+      })
+      .filter(({ value }) => value !== null);
   } catch (error) {
     // As in `parseYaml`.
     const message =

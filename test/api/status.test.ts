@@ -48,7 +48,7 @@ t.test('reasons are those that Kubernetes clients look for', async (t) => {
       'Timeout',
     ],
   );
-  t.equal(reasonOf(409, 'already-exists'), 'AlreadyExists');
+  t.equal(reasonOf(409, 'object-exists'), 'AlreadyExists');
   t.equal(reasonOf(409, 'constructor'), 'Conflict');
   t.equal(reasonOf(502), '');
 });
@@ -61,6 +61,37 @@ t.test('of a foreign error nothing but that it happened is told', async (t) => {
   }
   const cause = new CodedError('x', 'outside', { cause: new Error('hunter2') });
   t.notMatch(JSON.stringify(statusOf(cause)), 'hunter2');
+});
+
+t.test('fields that are wrong are causes of their own, and the only ones of an invalid object', async (t) => {
+  const causes = [{ field: 'spec.x', reason: 'FieldValueInvalid', message: 'Invalid value: 1' }];
+  const invalid = statusOf(new CodedError('object-invalid', 'no', { status: 422, causes, fix: 'correct it' }));
+  t.strictSame(invalid.details.causes, causes);
+  t.match(errorOfStatus(JSON.parse(JSON.stringify(invalid))), { code: 'object-invalid', status: 422, causes });
+  const bad = statusOf(new CodedError('request-invalid', 'no', { status: 400, causes }));
+  t.strictSame(bad.details.causes, [{ reason: 'request-invalid', message: 'no' }, ...causes]);
+  t.match(errorOfStatus(JSON.parse(JSON.stringify(bad))), { code: 'request-invalid', causes });
+  const future = statusOf(new CodedError('version-too-new', 'no', { status: 504 }));
+  t.match(future, { reason: 'Timeout', details: { causes: [{}, { reason: 'ResourceVersionTooLarge' }] } });
+});
+
+t.test('a failure of a Kubernetes API gets the code of ours that means the same', async (t) => {
+  const rows = {
+    NotFound: 'object-not-found',
+    AlreadyExists: 'object-exists',
+    Conflict: 'object-conflict',
+    Invalid: 'object-invalid',
+    Expired: 'version-expired',
+    Gone: 'version-expired',
+    Forbidden: 'access-denied',
+    BadRequest: 'request-invalid',
+    Other: 'internal',
+  };
+  for (const [reason, code] of Object.entries(rows)) {
+    const causes = [{ reason: 'FieldValueRequired', message: 'Required value', field: 'spec.x' }];
+    const body = { kind: 'Status', status: 'Failure', reason, message: 'm', code: 400, details: { causes } };
+    t.match(errorOfStatus(body), { code, message: 'm', causes: [{ field: 'spec.x' }] }, reason);
+  }
 });
 
 t.test('a Status reads back as the error', async (t) => {

@@ -25,6 +25,8 @@ export interface ClusterOptions {
   readonly clientWeak?: Weakness;
   /** For replica, agents and clients. */
   readonly limits?: Partial<TunnelLimits>;
+  /** Keys of the replica's configuration beside those that a test needs. */
+  readonly gateway?: Readonly<Record<string, unknown>>;
   /** Of an agent's graceful end. Default 0: its streams end at once. */
   readonly drainMs?: number;
 }
@@ -49,7 +51,7 @@ interface EdgeParts {
 export class Cluster extends FleetAccess {
   readonly #options: ClusterOptions;
   readonly #limits: TunnelLimits;
-  readonly #replica: Replica;
+  #replica: Replica;
   readonly #edges = new Map<string, EdgeParts>();
   #clientWeak: WeakLink | undefined;
 
@@ -58,7 +60,7 @@ export class Cluster extends FleetAccess {
     const files = await createFleetFiles(edges);
     const limits = { ...defaultLimits, ...options.limits };
     const replica = await startReplica({
-      config: replicaConfig(files.folder),
+      config: replicaConfig(files.folder, options.gateway),
       log: silentLog,
       version: 'test',
       limits,
@@ -132,6 +134,21 @@ export class Cluster extends FleetAccess {
     await agent?.close('the test stops it');
   }
 
+  /** Ends the replica and starts it anew with what it keeps, on the same ports; `between` runs while there is none. */
+  async restartReplica(between: () => Promise<void> | void = () => undefined): Promise<void> {
+    const { ports } = this;
+    await this.#replica.close('the test restarts it');
+    await between();
+    const at = (port: number): object => ({ host: '127.0.0.1', port });
+    const listeners = { link: at(ports.link), api: at(ports.api), public: at(ports.public) };
+    this.#replica = await startReplica({
+      config: replicaConfig(this.folder, { ...this.#options.gateway, ...listeners }),
+      log: silentLog,
+      version: 'test',
+      limits: this.#limits,
+    });
+  }
+
   async close(): Promise<void> {
     await this.closeClients();
     for (const edge of this.#edges.keys()) await this.stopAgent(edge);
@@ -162,7 +179,7 @@ export class Cluster extends FleetAccess {
   }
 }
 
-function replicaConfig(folder: string) {
+function replicaConfig(folder: string, more: ClusterOptions['gateway'] = {}) {
   const anywhere = { host: '127.0.0.1', port: 0 };
   return gatewayConfigSchema.parse({
     site: 'site-a',
@@ -174,6 +191,7 @@ function replicaConfig(folder: string) {
     store: { path: join(folder, 'store.db') },
     drainMs: 200,
     log: 'silent',
+    ...more,
   });
 }
 

@@ -18,7 +18,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   'certs': { mayImport: ['base'] },
   'store': { mayImport: ['base'] },
   'api': { mayImport: ['base'] },
-  'resources': { mayImport: ['store', 'base'] },
+  'resources': { mayImport: ['store', 'api', 'base'] },
   'sdk': { mayImport: ['tunnel', 'resources', 'certs', 'api', 'base'] },
   'gateway': { mayImport: ['tunnel', 'resources', 'store', 'certs', 'api', 'base'] },
   'edge-agent': { mayImport: ['tunnel', 'resources', 'store', 'certs', 'api', 'base'] },
