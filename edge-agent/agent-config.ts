@@ -1,4 +1,5 @@
 import { z } from '../base/index.ts';
+import { feedConfigSchema } from './feed/index.ts';
 
 const httpService = z.strictObject({
   name: z.string(),
@@ -15,11 +16,14 @@ const httpService = z.strictObject({
     .exactOptional(),
   headers: z.record(z.string(), z.string()).exactOptional(),
   principalHeader: z.string().exactOptional(),
+  impersonate: z.boolean().exactOptional(),
   connectTimeoutMs: z.int().positive().exactOptional(),
   headTimeoutMs: z.int().min(0).exactOptional(),
   silenceTimeoutMs: z.int().min(0).exactOptional(),
   allowConnect: z.boolean().exactOptional(),
   maxConnections: z.int().positive().exactOptional(),
+  /** For a Kubernetes API: which of its kinds replicas keep a copy of. */
+  cache: feedConfigSchema.exactOptional(),
 });
 
 const tcpService = z.strictObject({
@@ -28,6 +32,18 @@ const tcpService = z.strictObject({
   address: z.string(),
   connectTimeoutMs: z.int().positive().exactOptional(),
 });
+
+/** The agent's own Kubernetes API, for an edge that has none; its objects are kept in `data`. */
+const embeddedService = z.strictObject({
+  name: z.string(),
+  kind: z.literal('embedded'),
+  /** Files of CustomResourceDefinitions; their kinds are served as well. */
+  definitions: z.array(z.string()).exactOptional(),
+  /** Default: every kind but Secrets. */
+  cache: feedConfigSchema.exactOptional(),
+});
+
+export type EmbeddedServiceConfig = z.output<typeof embeddedService>;
 
 /** The configuration of an agent; `docs/configuration.md` describes each key. */
 export const agentConfigSchema = z.strictObject({
@@ -41,7 +57,7 @@ export const agentConfigSchema = z.strictObject({
   links: z.int().min(1).max(8).default(2),
   /** `http://host:port` of a proxy to go out through; default what `HTTPS_PROXY` says. */
   proxy: z.string().exactOptional(),
-  services: z.array(z.discriminatedUnion('kind', [httpService, tcpService])).default([]),
+  services: z.array(z.discriminatedUnion('kind', [httpService, tcpService, embeddedService])).default([]),
   /** Addresses that may be dialed without being a service. */
   addresses: z.array(z.string()).default([]),
   /** How long a graceful end waits for streams to end by themselves. */

@@ -13,6 +13,8 @@ import {
   type UplinkEvent,
 } from '../tunnel/index.ts';
 import type { AgentConfig } from './agent-config.ts';
+import { startEmbedded } from './edge-api/index.ts';
+import { EdgeFeeds } from './feed/index.ts';
 import { ReplicaList } from './replica-list.ts';
 import { ServiceTable } from './services/index.ts';
 
@@ -42,8 +44,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const lifecycle = new Lifecycle({ clock, onStep: (step, reason) => log.debug('closing', { step, reason }) });
   const keys = await loadKeyStore(config.keys);
   const edge = identityName(keys.identity).replace(/^edge\//u, '');
-  const services = new ServiceTable({ services: config.services, addresses: config.addresses });
+  const declared = await startEmbedded(config, { agentVersion: version, clock, log, lifecycle });
+  const services = new ServiceTable({ services: declared, addresses: config.addresses });
   lifecycle.onClose('services', () => services.destroy());
+  const fed = declared.flatMap((service) =>
+    service.kind === 'http' && service.cache !== undefined ? [[service.name, service.cache] as const] : [],
+  );
+  const feeds = new EdgeFeeds({ services, feeds: new Map(fed), clock, log });
 
   const endpoint = new Endpoint({
     clock,
@@ -52,7 +59,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       const stream = new Stream(core);
       log.debug('stream-opened', () => ({ ...stream.target }));
       stream.on('error', (error) => log.debug('stream-failed', () => ({ ...stream.target, error })));
-      services.dispatchStream(stream);
+      if (stream.target.kind === 'sync') feeds.dispatchStream(stream);
+      else services.dispatchStream(stream);
     },
   });
   const ticker = new Ticker(clock);
@@ -89,6 +97,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     endpoint.close(tunnelError('endpoint-closed', { detail: `the agent of ${edge} stopped` })),
   );
   lifecycle.onClose('drain', () => untilIdle(endpoint, clock, config.drainMs), { deadlineMs: config.drainMs + 1000 });
+  // They never end by themselves.
+  lifecycle.onClose('feeds', () => feeds.close());
   uplink.start();
   log.info('agent-started', { edge, instance: endpoint.instance, services: services.services.map(({ name }) => name) });
   return { edge, services, uplink, endpoint, close: (reason) => lifecycle.close(reason) };

@@ -77,7 +77,7 @@ export const defaultLimits: TunnelLimits = {
   opensBurst: 20_000,
   maxRefusedOpensPerSecond: 20_000,
   openCreditBytes: 16 * 1024,
-  windowBytes: 256 * 1024,
+  windowBytes: 192 * 1024,
   maxWindowBytes: 8 * 1024 * 1024,
   windowGrowthBytes: 8 * 1024 * 1024,
   switchQueueBytes: 128 * 1024 * 1024,

@@ -1,5 +1,11 @@
 import { messageOf } from '../../base/index.ts';
-import { contentLength, endToEndHeaders, type HttpRequestHead, isIdentityHeader } from '../../tunnel/index.ts';
+import {
+  contentLength,
+  endToEndHeaders,
+  type HttpRequestHead,
+  isIdentityHeader,
+  tunnelError,
+} from '../../tunnel/index.ts';
 import { DEFAULT_CONNECT_TIMEOUT_MS, type HttpServiceConfig } from './service-config.ts';
 import { serviceError } from './service-error.ts';
 import { UpstreamPool } from './upstream-pool.ts';
@@ -25,6 +31,8 @@ export interface HttpService {
   readonly pool: UpstreamPool;
   /** What the agent itself sets, in lower case: a caller's own is dropped. */
   readonly ownNames: ReadonlySet<string>;
+  /** The field that is set to the stream's principal. */
+  readonly principalHeader: string | undefined;
 }
 
 /** Throws `service-invalid`. */
@@ -41,7 +49,7 @@ export function createHttpService(config: HttpServiceConfig): HttpService {
   const headTimeoutMs = config.headTimeoutMs ?? 300_000;
   const silenceTimeoutMs = config.silenceTimeoutMs ?? 0;
   const tls = { ...config.tls };
-  const { principalHeader } = config;
+  const principalHeader = principalHeaderOf(config);
   const ownNames = new Set(
     [...Object.keys(config.headers ?? {}), ...(principalHeader === undefined ? [] : [principalHeader])].map((name) =>
       name.toLowerCase(),
@@ -59,6 +67,7 @@ export function createHttpService(config: HttpServiceConfig): HttpService {
     headTimeoutMs,
     silenceTimeoutMs,
     ownNames,
+    principalHeader,
     pool: new UpstreamPool({
       origin: url.origin,
       socketPath: config.socketPath,
@@ -74,10 +83,10 @@ export function createHttpService(config: HttpServiceConfig): HttpService {
 
 /**
  * The fields that the service gets. The opener may be any authenticated program, not only the gateway's front, so here is where
- * nothing passes that is the connection's or the agent's to say. Throws `record-malformed`.
+ * nothing passes that is the connection's or the agent's to say. Throws `record-malformed`, `denied` for nobody's request where the service has to know who calls.
  */
 export function upstreamHeaders(service: HttpService, head: HttpRequestHead, principal: string): string[] {
-  const { ownNames, config } = service;
+  const { ownNames, config, principalHeader } = service;
   const keepsLength = head.body === true;
   const keepsTrailer = head.trailers === true;
   const headers = endToEndHeaders(head.headers, (name) => {
@@ -89,8 +98,26 @@ export function upstreamHeaders(service: HttpService, head: HttpRequestHead, pri
   contentLength(headers);
   if (config.headers !== undefined)
     for (const [name, value] of Object.entries(config.headers)) headers.push(name, value);
-  if (config.principalHeader !== undefined) headers.push(config.principalHeader, principal);
+  if (principalHeader !== undefined) {
+    // A request without a user would be the agent's own.
+    if (principal === '') throw tunnelError('denied', { detail: `${config.name} has to know who calls` });
+    headers.push(principalHeader, principal);
+  }
   return headers;
+}
+
+function principalHeaderOf({
+  name,
+  impersonate,
+  principalHeader,
+  allowConnect,
+}: HttpServiceConfig): string | undefined {
+  if (impersonate !== true) return principalHeader;
+  const excluded =
+    principalHeader !== undefined ? 'principalHeader' : allowConnect === true ? 'allowConnect' : undefined;
+  if (excluded !== undefined)
+    throw serviceError('service-invalid', { detail: `${name}: impersonate and ${excluded} exclude each other` });
+  return 'Impersonate-User';
 }
 
 function parseUrl({ name, url }: HttpServiceConfig): URL {

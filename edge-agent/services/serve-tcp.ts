@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { type KindStream, splice, tunnelError } from '../../tunnel/index.ts';
 import type { HostPort, ResolvedAddress } from './address-list.ts';
+import { readAhead } from './service-config.ts';
 import { connectFailure, exchangeFailure } from './service-error.ts';
 
 export interface TcpTarget extends HostPort {
@@ -14,6 +15,7 @@ export interface TcpTarget extends HostPort {
  */
 export function serveTcp(stream: KindStream, { host, port, addresses }: TcpTarget, connectTimeoutMs: number): void {
   const socket = connect({
+    ...readAhead,
     host,
     port,
     allowHalfOpen: true,

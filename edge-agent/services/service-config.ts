@@ -23,6 +23,12 @@ export interface HttpServiceConfig {
   readonly headers?: Readonly<Record<string, string>>;
   /** A field that tells the service who calls (`Impersonate-User`, `X-Remote-User`): it is set to the stream's principal. */
   readonly principalHeader?: string;
+  /**
+   * For a Kubernetes API: it sees the stream's principal as the user (`Impersonate-User`), so that the edge's own RBAC decides what
+   * that one may. The agent's credentials need the right to impersonate users. Excludes `principalHeader` and `allowConnect`.
+   * Default false: whoever may call has the rights of the agent's credentials.
+   */
+  readonly impersonate?: boolean;
   /** Default 10,000; then `upstream-timeout`, and nothing was executed. */
   readonly connectTimeoutMs?: number;
   /** From the end of the request to the answer's head. Default 300,000; 0 waits for ever. Then `upstream-timeout`. */
@@ -60,3 +66,9 @@ export interface ServicesConfig {
 }
 
 export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Options of a connection to a service: it holds one read, up to 64 KiB, of what its stream does not take yet, and no second one.
+ * Node takes the option, though its types do not know it.
+ */
+export const readAhead: object = { highWaterMark: 16 * 1024 };

@@ -46,6 +46,14 @@ export class ServiceTable {
     return Array.from(this.#services, ([name, { kind }]) => ({ name, kind }));
   }
 
+  /** The declared HTTP service of this name. Throws `service-invalid` when there is none. */
+  http(name: string): HttpService {
+    const service = this.#services.get(name);
+    if (service?.kind !== 'http')
+      throw serviceError('service-invalid', { detail: `${name} is no service of kind http` });
+    return service.http;
+  }
+
   /** Takes a stream of kind `http` or `tcp`, or refuses it: `service-unknown`, `address-denied`, `kind-unknown`. */
   dispatchStream(stream: KindStream): void {
     const { kind, service: name, path } = stream.target;

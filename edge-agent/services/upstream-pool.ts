@@ -1,4 +1,5 @@
 import { Pool, type Dispatcher } from 'undici';
+import { readAhead } from './service-config.ts';
 
 /** The one file that knows undici: keep-alive connections to one HTTP/1.1 server, and its low-level request interface. */
 
@@ -46,6 +47,7 @@ export class UpstreamPool {
       bodyTimeout: options.silenceTimeoutMs,
       connect: {
         timeout: options.connectTimeoutMs,
+        ...readAhead,
         rejectUnauthorized: true,
         ...options.tls,
         ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),

@@ -166,6 +166,38 @@ t.test('the agent itself decides what reaches a service, whatever the opener sen
   await drained(opener);
 });
 
+t.test('a Kubernetes API sees the caller as its user where the edge says so, and nobody can be another', async (t) => {
+  let received: IncomingMessage | undefined;
+  const upstream = await listen(
+    createHttpServer((request, response) => {
+      received = request;
+      response.end();
+    }),
+  );
+  t.teardown(() => upstream.close());
+  const service = { headers: { Authorization: 'Bearer edge' }, impersonate: true };
+  const opener = openTable(t, web(`http://127.0.0.1:${upstream.port}`, service));
+  const headers = ['Impersonate-User', 'root', 'impersonate_user', 'root', 'Impersonate-Group', 'system:masters'];
+  headers.push('Impersonate-Uid', '0', 'Impersonate-Extra-Scopes', 'all');
+  t.equal((await ask(opener, { path: '/api' }, { headers })).head?.status, 200);
+  t.same(
+    received?.rawHeaders.filter((_text, index) => index % 2 === 0).map((name) => name.toLowerCase()),
+    ['host', 'connection', 'authorization', 'impersonate-user'],
+  );
+  t.equal(received?.headers['impersonate-user'], 'operator/test');
+
+  received = undefined;
+  t.equal((await ask(opener, { path: '/api', principal: '' })).code, 'denied');
+  t.equal(received, undefined, 'a request of nobody would be one of the agent itself');
+  await drained(opener);
+
+  for (const excluded of [{ principalHeader: 'X-Remote-User' }, { allowConnect: true }])
+    t.throws(() => new ServiceTable(web('http://127.0.0.1:1', { ...service, ...excluded })), {
+      code: 'service-invalid',
+      message: /impersonate and/u,
+    });
+});
+
 t.test('requests that no honest opener sends are refused and not executed', async (t) => {
   let requests = 0;
   const upstream = await listen(

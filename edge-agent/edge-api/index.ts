@@ -1,0 +1,2 @@
+export { startEdgeApi, type EdgeApi, type EdgeApiOptions } from './edge-api.ts';
+export { startEmbedded } from './embedded-service.ts';

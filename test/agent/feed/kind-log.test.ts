@@ -1,0 +1,219 @@
+import { test } from 'tap';
+import { KindLog, type KindLogOptions } from '../../../edge-agent/feed/kind-log.ts';
+import type { KindReader } from '../../../edge-agent/feed/kind-reader.ts';
+import { decodeDelta, fingerprintOf, type Fingerprint } from '../../../resources/index.ts';
+import { Random } from '../../simulation/random.ts';
+
+/** A replica as far as the log is concerned. */
+class Reading {
+  readonly objects = new Map<string, Buffer>();
+  mismatches = 0;
+  readonly #log: KindLog;
+  #reader: KindReader;
+  #cursor: number | undefined;
+
+  constructor(log: KindLog) {
+    this.#log = log;
+    this.#reader = log.readAll(new Set());
+  }
+
+  read(count: number): void {
+    if (this.#reader.isBehind) this.#compare();
+    for (let left = count; left > 0; left--) {
+      const next = this.#reader.read();
+      if (next === undefined) break;
+      if (next === 'skipped') continue;
+      const { entry, delta } = next;
+      if (entry.json === undefined) this.objects.delete(entry.name);
+      else if (delta === undefined) this.objects.set(entry.name, entry.json);
+      else {
+        const base = this.objects.get(entry.name);
+        if (base === undefined || fingerprintOf(base) !== delta.base.fingerprint) this.mismatches++;
+        else this.objects.set(entry.name, decodeDelta(base, delta.bytes));
+      }
+    }
+    if (!this.#reader.isWhole) this.#cursor = this.#reader.sequence;
+    else if (this.#reader.atEnd) {
+      const absent = new Set(this.#reader.finishWhole());
+      for (const [name, object] of this.objects) if (absent.has(fingerprintOf(object))) this.objects.delete(name);
+      this.#cursor = this.#reader.sequence;
+    }
+  }
+
+  reconnect(): void {
+    this.#reader.close();
+    const resumed = this.#cursor === undefined ? undefined : this.#log.readFrom(this.#cursor);
+    if (resumed === undefined) this.#compare();
+    else this.#reader = resumed;
+  }
+
+  #compare(): void {
+    this.#reader.close();
+    this.#cursor = undefined;
+    this.#reader = this.#log.readAll(new Set<Fingerprint>([...this.objects.values()].map(fingerprintOf)));
+  }
+}
+
+test('A reader gets each object once, in its newest state', (t) => {
+  const log = newLog();
+  put(log, 'a', 1);
+  put(log, 'b', 2);
+  put(log, 'a', 3);
+  t.strictSame(read(log.readAll(new Set())), ['b@2', 'a@3']);
+  t.end();
+});
+
+test('A reader goes on behind its sequence, over what came, moved and went', (t) => {
+  const log = newLog();
+  put(log, 'a', 1);
+  put(log, 'b', 2);
+  const reader = log.readAll(new Set());
+  t.strictSame(read(reader), ['a@1', 'b@2']);
+  put(log, 'c', 3);
+  log.delete('', 'a', 4);
+  t.strictSame(read(reader), ['c@3', 'a gone@4']);
+  t.equal(reader.atEnd, true);
+  const resumed = log.readFrom(2);
+  t.strictSame(read(resumed), ['c@3', 'a gone@4']);
+  t.end();
+});
+
+test('The same bytes are no change', (t) => {
+  const log = newLog();
+  t.equal(put(log, 'a', 1), true);
+  t.equal(put(log, 'a', 1), false);
+  t.equal(log.size, 1);
+  t.end();
+});
+
+test('What a reader knows is not read, and what it knows and is not there is told', (t) => {
+  const log = newLog();
+  put(log, 'a', 1);
+  put(log, 'b', 2);
+  const gone = fingerprintOf(Buffer.from('something'));
+  const reader = log.readAll(new Set([fingerprintOf(json('a', 1)), gone]));
+  t.strictSame(read(reader), ['b@2']);
+  t.equal(reader.isWhole, true);
+  t.strictSame(reader.finishWhole(), [gone]);
+  t.equal(reader.isWhole, false);
+  t.end();
+});
+
+test('Behind forgotten deletions nobody goes on', (t) => {
+  const log = newLog({ maxTombstones: 2 });
+  for (const name of ['a', 'b', 'c', 'd']) put(log, name, 1);
+  const slow = log.readAll(new Set());
+  read(slow);
+  for (const name of ['a', 'b', 'c']) log.delete('', name, 9);
+  t.equal(slow.isBehind, true, 'it has not read the deletion that is forgotten');
+  t.equal(log.readFrom(4), undefined);
+  t.not(log.readFrom(5), undefined, 'the forgotten one has the sequence 5');
+  t.equal(log.readAll(new Set()).isBehind, false, 'who compares everything misses nothing');
+  t.end();
+});
+
+test('Who has the state before gets the difference', (t) => {
+  const log = newLog();
+  put(log, 'a', 1, 'x'.repeat(2000));
+  const [one, late] = [log.readAll(new Set()), log.readAll(new Set())];
+  change(one);
+  put(log, 'a', 2, 'x'.repeat(2000));
+  const next = change(one);
+  t.ok(next?.delta);
+  t.same(decodeDelta(json('a', 1, 'x'.repeat(2000)), next?.delta?.bytes ?? Buffer.alloc(0)), next?.entry.json);
+  t.equal(change(late)?.delta, undefined, 'it never had the first');
+  t.equal(change(log.readFrom(1))?.delta, undefined, 'nor may who comes with that cursor, since one had not');
+  t.end();
+});
+
+test('A difference goes to who resumes, and to who says that it has the base', (t) => {
+  const log = newLog();
+  const text = 'x'.repeat(2000);
+  put(log, 'a', 1, text);
+  const gone = log.readAll(new Set());
+  change(gone);
+  gone.close();
+  put(log, 'a', 2, text);
+  t.ok(change(log.readFrom(1))?.delta);
+  t.ok(change(log.readAll(new Set([fingerprintOf(json('a', 1, text))])))?.delta);
+  t.equal(change(log.readAll(new Set()))?.delta, undefined);
+  t.end();
+});
+
+test('Older states are kept within their bound', (t) => {
+  const log = newLog({ maxBaseBytes: 5000 });
+  const names = Array.from({ length: 20 }, (_, index) => `pod-${index}`);
+  for (const name of names) put(log, name, 1, 'x'.repeat(1000));
+  const reader = log.readAll(new Set());
+  read(reader);
+  const { bytes } = log;
+  for (const name of names) put(log, name, 2, 'x'.repeat(1000));
+  t.ok(log.bytes <= bytes + 5000);
+  let deltas = 0;
+  for (let next = change(reader); next !== undefined; next = change(reader)) if (next.delta !== undefined) deltas++;
+  t.equal(deltas, 4);
+  t.equal(log.bytes, bytes, 'once the difference is made, the older state is not needed');
+  t.end();
+});
+
+test('Any number of readers at any pace come to the same, by states and by differences', (t) => {
+  for (let seed = 0; seed < 50; seed++) {
+    const random = new Random(seed);
+    const log = newLog({ maxTombstones: 8, maxBaseBytes: 3000 });
+    const model = new Map<string, Buffer>();
+    let version = 0;
+    const replicas = Array.from({ length: 3 }, () => new Reading(log));
+    for (let step = 0; step < 400; step++) {
+      const name = `o${random.int(0, 15)}`;
+      version++;
+      if (random.chance(0.2)) {
+        if (log.delete('', name, version)) model.delete(name);
+      } else {
+        const object = json(name, version, 'x'.repeat(random.int(0, 400)));
+        log.put('', name, version, object);
+        model.set(name, object);
+      }
+      const replica = random.anyOf(replicas);
+      if (random.chance(0.5)) replica?.read(random.int(1, 12));
+      if (random.chance(0.03)) replica?.reconnect();
+    }
+    for (const replica of replicas) {
+      replica.read(Infinity);
+      t.strictSame(
+        new Map([...replica.objects].map(([name, object]) => [name, object.toString()])),
+        new Map([...model].map(([name, object]) => [name, object.toString()])),
+        `seed ${seed}`,
+      );
+      t.equal(replica.mismatches, 0);
+    }
+  }
+  t.end();
+});
+
+function newLog(options: Partial<KindLogOptions> = {}): KindLog {
+  let sequence = 0;
+  return new KindLog({ nextSequence: () => ++sequence, ...options });
+}
+
+function json(name: string, version: number, text = ''): Buffer {
+  return Buffer.from(JSON.stringify({ name, version, text }));
+}
+
+function put(log: KindLog, name: string, version: number, text = ''): boolean {
+  return log.put('', name, version, json(name, version, text));
+}
+
+/** The next that is not known. */
+function change(reader: KindReader | undefined) {
+  for (;;) {
+    const next = reader?.read();
+    if (next !== 'skipped') return next;
+  }
+}
+
+function read(reader: KindReader | undefined): string[] {
+  const found: string[] = [];
+  for (let next = change(reader); next !== undefined; next = change(reader))
+    found.push(`${next.entry.name}${next.entry.json === undefined ? ' gone' : ''}@${next.entry.version}`);
+  return found;
+}
