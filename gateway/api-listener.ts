@@ -3,11 +3,23 @@ import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { CodedError, type Log } from '../base/index.ts';
 import { apiServerTls, certError, identifyPeer, identityName, type TlsCredentials } from '../certs/index.ts';
-import { createFront, sendFailure, type FrontOptions } from './front/index.ts';
+import type { Access } from '../resources/index.ts';
+import type { StreamTarget } from '../tunnel/index.ts';
+import { codedFailure, createFront, sendFailure, type FrontOptions } from './front/index.ts';
 import { gatewayError } from './gateway-error.ts';
+import type { EdgeKube } from './kube/index.ts';
+import { requireAccess } from './stream-access.ts';
 
 /** Answers the paths that are a replica's own; false when there is nothing at a path. */
 export type OwnPaths = (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
+
+/** As `OwnPaths`, for callers who are known. */
+export type KnownPaths = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  access: Access,
+) => boolean | Promise<boolean>;
 
 export interface ApiListenerOptions {
   readonly credentials: TlsCredentials;
@@ -16,7 +28,11 @@ export interface ApiListenerOptions {
   /** Paths that need no identity: health. */
   readonly openPaths: OwnPaths;
   /** Paths for whoever has one. */
-  readonly paths: OwnPaths;
+  readonly paths: KnownPaths;
+  /** What an authenticated caller may do: asked for every request, on every path. */
+  readonly accessOf: (principal: string) => Access;
+  /** Takes requests to edges that need not reach them; what it does not take goes on. */
+  readonly kube: Pick<EdgeKube, 'request'>;
   readonly log: Log;
 }
 
@@ -33,7 +49,9 @@ export function createApiListener(options: ApiListenerOptions): Server {
     if (typeof found !== 'string') throw found;
     return found;
   };
-  const front = createFront({ opener: options.opener, principalOf, onDone: options.onDone });
+  const accessOf = (request: IncomingMessage): Access => options.accessOf(principalOf(request));
+  const policy = (target: StreamTarget): void => requireAccess(options.accessOf(target.principal), target);
+  const front = createFront({ opener: options.opener, principalOf, policy, onDone: options.onDone });
   const serverOptions: ServerOptions & { shouldUpgradeCallback: (request: IncomingMessage) => boolean } = {
     ...apiServerTls(options.credentials),
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -47,7 +65,7 @@ export function createApiListener(options: ApiListenerOptions): Server {
   // Who a connection is does not change: found once, not for each request.
   server.on('secureConnection', (socket) => principals.set(socket, identify(socket, options.credentials)));
   server.on('request', (request, response) => {
-    if (!front.request(request, response)) answerOwn(request, response);
+    if (!forwardCached(request, response) && !front.request(request, response)) answerOwn(request, response);
   });
   server.on('checkContinue', (request, response) => {
     if (front.checkContinue(request, response)) return;
@@ -63,14 +81,28 @@ export function createApiListener(options: ApiListenerOptions): Server {
     options.log.debug('api-handshake-failed', { remote: socket.remoteAddress, error });
   });
 
+  function forwardCached(request: IncomingMessage, response: ServerResponse): boolean {
+    try {
+      return options.kube.request(request, response, accessOf, (instead) => front.request(request, response, instead));
+    } catch (error) {
+      sendFailure(response, codedFailure(error));
+      return true;
+    }
+  }
+
   function answerOwn(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const refuse = (error: unknown): void => sendFailure(response, codedFailure(error));
+    const orNotFound = (isAnswered: boolean): void => {
+      if (!isAnswered) throw gatewayError('not-found', { detail: path.slice(0, 200) });
+    };
     try {
       if (options.openPaths(request, response, path)) return;
-      principalOf(request);
-      if (!options.paths(request, response, path)) throw gatewayError('not-found', { detail: path.slice(0, 200) });
+      const answered = options.paths(request, response, path, accessOf(request));
+      if (typeof answered === 'boolean') orNotFound(answered);
+      else answered.then(orNotFound).catch(refuse);
     } catch (error) {
-      sendFailure(response, error instanceof CodedError ? error : gatewayError('not-found', { cause: error }));
+      refuse(error);
     }
   }
   return server;

@@ -66,11 +66,24 @@ export class EdgeRegistry {
     this.#options = options;
   }
 
-  /** Edges that have a link now. */
+  /** How many edges have a link now. */
   get online(): number {
     let online = 0;
     for (const presence of this.#edges.values()) if (presence.links.size > 0) online++;
     return online;
+  }
+
+  /** Edges that have a link now. */
+  get linked(): readonly string[] {
+    return [...this.#edges].flatMap(([edge, { links }]) => (links.size > 0 ? edge : []));
+  }
+
+  /** Whether an edge has a link, and when it was last heard of, for who asks with every request; undefined: it never was here. */
+  contact(edge: string): { readonly isOnline: boolean; readonly lastContact: number } | undefined {
+    const presence = this.#edges.get(edge);
+    if (presence === undefined) return undefined;
+    const isOnline = presence.links.size > 0;
+    return { isOnline, lastContact: isOnline ? this.#options.wallClock() : presence.lastContact };
   }
 
   find(edge: string): EdgePresence | undefined {
@@ -143,6 +156,12 @@ export class EdgeRegistry {
     return this.#wait(edge, wanted).then((found): Route =>
       'code' in found ? { refuse: found } : { port: found, principal },
     );
+  }
+
+  /** Nobody waits any more. */
+  close(): void {
+    for (const [edge, waiters] of [...this.#waiting])
+      for (const waiter of [...waiters]) waiter.resolve(tunnelError('not-opened', { detail: edge }));
   }
 
   #wait(edge: string, wanted: { readonly gone: boolean }): Promise<Link | CodedError> {

@@ -20,6 +20,20 @@ export const gatewayConfigSchema = z.strictObject({
   /** Link addresses, `host:port`, that agents are told of. */
   advertise: z.array(z.string()).default([]),
   store: z.strictObject({ path: z.string() }),
+  /** The copies of what edges' Kubernetes APIs hold. */
+  cache: z
+    .strictObject({
+      /** Memory for all copies together; whole kinds of an edge are evicted, those used least recently first. */
+      maxBytes: z
+        .int()
+        .min(1024 * 1024)
+        .default(4 * 1024 ** 3),
+      /** The folder where copies are kept over a restart; without it they come anew from the edges. */
+      snapshots: z.string().exactOptional(),
+      /** What reads get that say nothing of freshness, where the edge's `spec.cacheReads` does not say. */
+      reads: z.enum(['live', 'cache']).default('live'),
+    })
+    .prefault({}),
   /** How long an end waits for requests that are under way. */
   drainMs: z.int().min(0).default(10_000),
   log: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),

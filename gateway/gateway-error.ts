@@ -14,35 +14,17 @@ export const gatewayCodes = {
     text: 'there is nothing at this path',
     fix: '`/edges/EDGE/SERVICE/...` reaches an edge',
   },
-  'method-unknown': {
-    status: 405,
-    retryable: false,
-    text: 'this path does not take that method',
-    fix: 'see the API in docs/operations.md',
-  },
-  'body-too-long': {
-    status: 413,
-    retryable: false,
-    text: 'the body is longer than allowed',
-    fix: 'send a shorter one',
-  },
-  'body-malformed': {
-    status: 400,
-    retryable: false,
-    text: 'the body is not what this path takes',
-    fix: 'correct what the message names',
-  },
-  'conflict': {
-    status: 409,
+  'not-cached': {
+    status: 504,
     retryable: true,
-    text: 'the object has changed meanwhile',
-    fix: 'read it again, and repeat the change',
+    text: 'this is not in the cache, or not new enough there',
+    fix: 'ask without `only-if-cached`, or configure the agent to cache it',
   },
-  'already-exists': {
-    status: 409,
-    retryable: false,
-    text: 'an object of this name exists',
-    fix: 'change that one, or choose another name',
+  'edges-missing': {
+    status: 503,
+    retryable: true,
+    text: 'the state of some edges is not known here',
+    fix: 'try again when they have been in contact, or take what there is with `allowPartial=true`',
   },
   'port-in-use': {
     status: 500,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:https';
 import { metricsPath } from '../api/index.ts';
@@ -12,6 +13,7 @@ import {
   Switch,
   Ticker,
   tunnelError,
+  type KindStreamOpener,
   type Link,
   type LinkBody,
   type OpenFrame,
@@ -19,18 +21,24 @@ import {
   type Route,
   type TunnelLimits,
 } from '../tunnel/index.ts';
+import { fullAccess, knownType, kubernetesRelease, versionDocument, type Access } from '../resources/index.ts';
 import { createApiListener } from './api-listener.ts';
+import { FeedClients, registerCacheMetrics, ResourceCaches } from './cache/index.ts';
 import { EdgeDirectory } from './edge-directory.ts';
-import { EdgeNodes } from './edge-nodes.ts';
 import { EdgeRegistry, type EdgeHello } from './edge-registry.ts';
+import { EdgeStatusWriter, FleetApi, ReplicaObject } from './fleet/index.ts';
 import type { GatewayConfig } from './gateway-config.ts';
+import { codedFailure } from './front/index.ts';
 import { gatewayError } from './gateway-error.ts';
 import { answerHealth, answerJson } from './health.ts';
 import { parseHello } from './hello.ts';
+import { EdgeKube, FleetCursor, FleetKube, FleetViews, registerReadCounts } from './kube/index.ts';
 import { LinkListener, type LinkDoor, type LinkGuest } from './link-listener.ts';
 import { OpenSockets } from './open-sockets.ts';
 import { createPublicListener } from './public-listener.ts';
+import { EdgeFacts } from './edge-facts.ts';
 import { ReplicaMetrics } from './replica-metrics.ts';
+import { requireAccess } from './stream-access.ts';
 
 export interface ReplicaOptions {
   readonly config: GatewayConfig;
@@ -66,8 +74,26 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     const credentials = await loadKeyStore(config.keys);
     const store = openEmbeddedStore({ file: config.store.path });
     lifecycle.onClose('store', () => store.close());
-    const directory = await EdgeDirectory.open(store);
+    const onFault = (error: unknown): void => log.error('replica-fault', { error });
+    const self = `${config.site}/${config.name}`;
+    const replicaObject = new ReplicaObject(
+      { site: config.site, name: config.name, version },
+      randomUUID(),
+      clock,
+      Date.now(),
+    );
+    const fleet = await FleetApi.open({ store, replicas: replicaObject.collection, clock, onFault });
+    lifecycle.onClose('fleet API', () => {
+      replicaObject.close();
+      fleet.close();
+    });
+    const directory = await EdgeDirectory.open({ store, nodes: fleet.nodes, onFault });
     lifecycle.onClose('directory', () => directory.close());
+
+    const { maxBytes, snapshots, reads } = config.cache;
+    const caches = new ResourceCaches({ log, clock, maxBytes, snapshotFolder: snapshots, knownType });
+    await caches.load((edge) => directory.admission(edge) === 'allowed');
+    lifecycle.onClose('cache', () => caches.close(), { deadlineMs: 60_000 });
 
     let ready = false;
     const ticker = new Ticker(clock);
@@ -77,41 +103,98 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       wallClock: Date.now,
       switch: tunnelSwitch,
       holdMs: limits.openWithinMs,
+      onChange: (edge) => edgeChanged(edge),
     });
-    directory.onDenied((edge) => registry.cut(edge));
+    lifecycle.onClose('registry', () => registry.close());
+    const facts = new EdgeFacts({
+      directory,
+      registry,
+      caches,
+      feedsNothing: (edge) => feeds.clients.get(edge)?.isRefused === true,
+      replica: self,
+      reads,
+    });
+    const status = new EdgeStatusWriter({
+      nodes: fleet.nodes,
+      observe: (edge) => facts.observation(edge),
+      linked: () => registry.linked,
+      clock,
+      onFault,
+    });
+    lifecycle.onClose('edge status', () => status.close());
 
     // The front is one more endpoint, joined to the switch without a wire.
     const endpoint = new Endpoint({ clock, limits, pool: tunnelSwitch.pool });
     const [frontPort, switchPort] = LoopPort.pair('front', clock, limits);
     frontPort.user = endpoint.attach(frontPort);
     switchPort.user = tunnelSwitch.attach(switchPort);
-    lifecycle.onClose('streams', () => endpoint.close(tunnelError('draining')));
+    lifecycle.onClose('streams', () => {
+      endpoint.close(tunnelError('draining'));
+      // The links have gone before: nobody is left whom an end could be told.
+      frontPort.close(tunnelError('draining'));
+    });
 
     const listener = new LinkListener({ credentials, door: linkDoor(), clock, ticker, limits, log });
-    const metrics = new ReplicaMetrics(new Metrics({ processMetrics: true }), {
-      tunnelSwitch,
-      registry,
-      endpoint,
-      listener,
-    });
+    const allMetrics = new Metrics({ processMetrics: true });
+    const metrics = new ReplicaMetrics(allMetrics, { tunnelSwitch, registry, endpoint, listener });
     const principals = new Map<Port, string>([[switchPort, '']]);
-    const nodes = new EdgeNodes({ directory, registry, replica: `${config.site}/${config.name}` });
+    const opener: KindStreamOpener = { open: (target, open) => new Stream(endpoint.open(target, open)) };
+    const feeds = new FeedClients({
+      caches,
+      clock,
+      log,
+      principal: `replica/${self}`,
+      opener,
+      find: (edge) => registry.find(edge),
+    });
+    // Where the start fails; else they have been closed by then, see below.
+    lifecycle.onClose('feeds', () => feeds.close());
+    registerCacheMetrics(allMetrics, caches, feeds);
+
+    const counts = registerReadCounts(allMetrics);
+    const edgeKube = new EdgeKube({
+      caches,
+      edge: (edge) => facts.view(edge),
+      counts,
+      wallClock: Date.now,
+      onError: onFault,
+    });
+    const views = new FleetViews({ caches, cursor: await FleetCursor.open(store), clock });
+    lifecycle.onClose('fleet view', () => views.close());
+    const fleetKube = new FleetKube({
+      views,
+      edges: (kind) => facts.fleetEdges(kind),
+      counts,
+      clock,
+      onError: onFault,
+    });
+    caches.onKindsChanged((edge) => {
+      edgeKube.kindsChanged(edge);
+      views.kindsChanged(edge);
+    });
+    caches.onStateChanged((edge) => status.changed(edge));
+    directory.onChange((edge) => {
+      if (directory.admission(edge) === 'allowed') return;
+      registry.cut(edge);
+      // Off the whitelist: what it said is not shown any more.
+      feeds.forget(edge).catch(onFault);
+    });
+    // What this replica saw before its process ended, or did not see since.
+    for (const { metadata, status: known } of directory.edges)
+      if (known?.links.some(({ replica }) => replica === self) === true) status.changed(metadata.name);
 
     const api = createApiListener({
       credentials,
-      opener: { open: (target, open) => new Stream(endpoint.open(target, open)) },
+      opener,
+      accessOf,
+      kube: edgeKube,
       onDone: (target, outcome) => metrics.requestDone(target, outcome),
       openPaths: (request, response, path) => answerHealth(request, response, path, () => ready),
-      paths: (request, response, path) => {
+      paths: (request, response, path, access) => {
+        if (fleetKube.answer(request, response, path, access)) return true;
         if (path === metricsPath) metrics.answer(response);
-        else if (path === '/version')
-          answerJson(response, 200, {
-            gitVersion: `v${version}`,
-            causeway: version,
-            site: config.site,
-            replica: config.name,
-          });
-        else return nodes.answer(request, response, path);
+        else if (path === '/version') answerJson(response, 200, versionInfo());
+        else return fleet.answer(request, response, access);
         return true;
       },
       log,
@@ -136,6 +219,8 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       listener.close(tunnelError('draining', { retryAfterMs: 500 }));
       return sockets.link.drain(clock, LINK_CLOSE_MS);
     });
+    // While there are links yet, so that agents hear of it and have nothing to wait for.
+    lifecycle.onClose('feeds', () => feeds.close());
     lifecycle.onClose('api listener', () => sockets.api.drain(clock, config.drainMs), {
       deadlineMs: config.drainMs + 2000,
     });
@@ -143,6 +228,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       ready = false;
     });
     ready = true;
+    showReplica();
     log.info('replica-started', { site: config.site, replica: config.name, ports });
     return { name: config.name, ports, close: (reason) => lifecycle.close(reason) };
 
@@ -152,10 +238,41 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       if (known === undefined) return { refuse: tunnelError('denied', { detail: 'this link may not open streams' }) };
       // Only the front's own port may say who calls; every other link is who its certificate says.
       const principal = from === switchPort ? said : known;
+      if (from !== switchPort) {
+        try {
+          requireClientAccess({ ...frame.target, principal });
+        } catch (error) {
+          return { refuse: codedFailure(error) };
+        }
+      }
       const admission = directory.admission(edge);
       if (admission === 'unknown') return { refuse: tunnelError('edge-unknown', { detail: edge }) };
       if (admission === 'denied') return { refuse: tunnelError('edge-denied', { detail: edge }) };
       return registry.route(edge, principal, wanted);
+    }
+
+    /** What clients' links may open: requests and connections, by policy; anything else is between replica and agent. */
+    function requireClientAccess(target: OpenFrame['target']): void {
+      if (target.kind !== 'http' && target.kind !== 'tcp')
+        throw tunnelError('denied', { detail: `kind ${target.kind}` });
+      requireAccess(accessOf(target.principal), target);
+    }
+
+    function edgeChanged(edge: string): void {
+      status.changed(edge);
+      feeds.edgeChanged(edge);
+      showReplica();
+    }
+
+    function showReplica(): void {
+      if (ready) replicaObject.show({ ports, links: listener.links.size, edges: registry.online });
+    }
+
+    /** As kubectl reads it, and who answers. */
+    function versionInfo(): Readonly<Record<string, string>> {
+      const { site, name } = config;
+      const info = versionDocument({ kubernetes: kubernetesRelease, causeway: version });
+      return { ...info, causeway: version, site, replica: name };
     }
 
     function linkDoor(): LinkDoor {
@@ -196,9 +313,13 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
         opened: () => {
           link.streams = tunnelSwitch.attach(link);
           principals.set(link, principal);
+          showReplica();
         },
         updated: () => {},
-        closed: () => principals.delete(link),
+        closed: () => {
+          principals.delete(link);
+          showReplica();
+        },
       };
     }
 
@@ -208,6 +329,11 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
         throw deniedError(edge);
     }
   }
+}
+
+/** The one place that says who may do what; until there is a policy, whoever is known may do everything. */
+function accessOf(principal: string): Access {
+  return fullAccess(principal);
 }
 
 function deniedError(edge: string): CodedError {

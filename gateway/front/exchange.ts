@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { codeOf } from '../../base/index.ts';
+import { codeOf, type CodedError } from '../../base/index.ts';
 import {
   type HttpResponseHead,
   type KindStream,
@@ -12,6 +12,9 @@ import {
 } from '../../tunnel/index.ts';
 import { abortResponse, codedFailure, sendFailure, unanswered } from './failure.ts';
 import { forwardedResponse, headersByName } from './forwarded-head.ts';
+
+/** What RFC 5861, 4, counts as an error. */
+const serverFailures = new Set([500, 502, 503, 504]);
 
 /** How an exchange ended, for metrics and audit. */
 export interface ExchangeOutcome {
@@ -28,6 +31,8 @@ export interface ExchangeOptions {
   readonly body: boolean;
   /** Called once. */
   readonly onDone?: ((outcome: ExchangeOutcome) => void) | undefined;
+  /** Answers in place of a failure, or of an answer of 500, 502, 503 or 504, while nothing has been answered. */
+  readonly instead?: ((failure: CodedError) => void) | undefined;
   /** The service switched protocols; without it a 101 is a failure. `rest` came behind the marker. */
   readonly onSwitch?: (head: HttpResponseHead, rest: Buffer) => Traffic;
 }
@@ -89,6 +94,10 @@ export class Exchange implements RecordSink {
       if (this.#options.onSwitch === undefined)
         throw tunnelError('record-malformed', { detail: '101 that nobody asked for' });
       this.#switchHead = head;
+      return;
+    }
+    if (this.#options.instead !== undefined && serverFailures.has(head.status)) {
+      this.#fail(tunnelError('upstream-failed', { detail: `HTTP ${head.status}` }));
       return;
     }
     const { headers, bodyBytes } = forwardedResponse(head, this.#request);
@@ -234,7 +243,8 @@ export class Exchange implements RecordSink {
     const began = this.#response.headersSent;
     const error = began ? failure : unanswered(failure);
     this.#finish(error.code, began ? this.#response.statusCode : error.status);
-    if (began) abortResponse(this.#response);
+    if (!began && this.#options.instead !== undefined && error.status >= 500) this.#options.instead(error);
+    else if (began) abortResponse(this.#response);
     else sendFailure(this.#response, error);
     if (!this.#stream.destroyed) this.#stream.destroy(error);
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { CodedError } from '../../base/index.ts';
 import {
   encodeRequestHead,
   type HttpResponseHead,
@@ -38,7 +39,8 @@ export interface FrontOptions {
  * edge; when it was not, nothing has been done and the caller goes on. `connect` takes all.
  */
 export interface Front {
-  request(request: IncomingMessage, response: ServerResponse): boolean;
+  /** `instead` answers when the edge does not, or with 500, 502, 503 or 504. */
+  request(request: IncomingMessage, response: ServerResponse, instead?: (failure: CodedError) => void): boolean;
   checkContinue(request: IncomingMessage, response: ServerResponse): boolean;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   connect(request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -51,7 +53,7 @@ const OWN_HEADERS = ['authorization'];
 /** The HTTP front of a replica: each request for an edge becomes one stream. */
 export function createFront(options: FrontOptions): Front {
   return {
-    request: (request, response) => forward(options, request, response, { expectContinue: false }),
+    request: (request, response, instead) => forward(options, request, response, { expectContinue: false }, instead),
     checkContinue: (request, response) => forward(options, request, response, { expectContinue: true }),
     upgrade: (request, socket, head) => forwardUpgrade(options, request, socket, head),
     connect: (request, socket, head) => forwardConnect(options, request, socket, head),
@@ -64,6 +66,7 @@ function forward(
   request: IncomingMessage,
   response: ServerResponse,
   traits: RequestTraits,
+  instead?: (failure: CodedError) => void,
 ): boolean {
   return answering(
     () => response,
@@ -72,7 +75,7 @@ function forward(
       if (route === undefined) return false;
       const head = forwardedRequest(request, route, traits, ownHeaders(options, request));
       const stream = openService(options, request, route, encodeRequestHead(head));
-      exchange(request, response, stream, { body: head.body === true, onDone: doneFor(options, stream) });
+      exchange(request, response, stream, { body: head.body === true, instead, onDone: doneFor(options, stream) });
       return true;
     },
   );

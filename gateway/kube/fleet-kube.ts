@@ -1,0 +1,166 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../base/index.ts';
+import {
+  answerRead,
+  ApiServer,
+  isWatch,
+  parseRequestPath,
+  resourceError,
+  sendError,
+  type Access,
+  type AccessAttributes,
+  type ResourceApi,
+  type ResourceApis,
+  type ResourcePath,
+} from '../../resources/index.ts';
+import { gatewayError } from '../gateway-error.ts';
+import { answerNotModified, entityTagOf, hasState } from './entity-tag.ts';
+import { fleetAccess } from './fleet-access.ts';
+import { coverageHeaders, coverageOf, namesOf, type FleetCoverage, type FleetEdge } from './fleet-coverage.ts';
+import type { FleetView } from './fleet-view.ts';
+import type { FleetViews } from './fleet-views.ts';
+import type { ReadCounts } from './read-counts.ts';
+
+export const FLEET_KUBE = '/fleet/kube';
+
+/** How long a list waits for edges that are online and have not sent all yet. */
+const COVERAGE_WAIT_MS = 3000;
+const RETRY_AFTER_MS = 5000;
+
+export interface FleetKubeOptions {
+  readonly views: FleetViews;
+  /** Edges on the whitelist that were registered once; what they feed is asked of the kind. */
+  readonly edges: (kind: Pick<ResourcePath, 'group' | 'resource'>) => readonly FleetEdge[];
+  readonly counts: ReadCounts;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * `/fleet/kube/...`: the objects of all edges as one Kubernetes API, read only. A list is of all edges or an error that names
+ * those that are missing; with `allowPartial=true` it is of those that there are, and the head names the others.
+ */
+export class FleetKube {
+  readonly #options: FleetKubeOptions;
+  #documents: { readonly apis: ResourceApis; readonly server: ApiServer } | undefined;
+
+  constructor(options: FleetKubeOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the request was for the fleet view, and is looked after. `path` is without the query. */
+  answer(request: IncomingMessage, response: ServerResponse, path: string, access: Access): boolean {
+    if (path !== FLEET_KUBE && !path.startsWith(`${FLEET_KUBE}/`)) return false;
+    this.#answer(request, response, access).catch((error: unknown) => sendError(response, error));
+    return true;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse, access: Access): Promise<void> {
+    const target = (request.url ?? '').slice(FLEET_KUBE.length) || '/';
+    const [pathText = '', queryText = ''] = target.split('?', 2);
+    const path = parseRequestPath(pathText);
+    const isRead = request.method === 'GET' && path?.kind === 'resource' && path.subresource === '';
+    const found = isRead ? this.#options.views.find(path) : undefined;
+    if (!isRead || found === undefined) {
+      // Documents, and the refusal of everything else.
+      if (!(await this.#server().answer(request, response, target, access)))
+        throw gatewayError('not-found', { detail: pathText.slice(0, 200) });
+      return;
+    }
+    await this.#answerRead(request, response, access, path, new URLSearchParams(queryText), found);
+  }
+
+  async #answerRead(
+    request: IncomingMessage,
+    response: ServerResponse,
+    access: Access,
+    path: ResourcePath,
+    query: URLSearchParams,
+    { view, api }: { readonly view: FleetView; readonly api: ResourceApi },
+  ): Promise<void> {
+    const { counts } = this.#options;
+    const asked = attributesOf(path, query);
+    const edges = this.#options.edges(path);
+    const ofFleet = fleetAccess(
+      access,
+      edges.map(({ name }) => name),
+    );
+    // A fleet without edges is an empty list, and not a secret.
+    if (edges.length > 0 && !ofFleet.allows(asked))
+      throw resourceError('access-denied', { detail: `${asked.verb} ${path.resource}` });
+
+    const coverage = await this.#coverage(view, path, access, asked);
+    const needsAll = path.name === '' && (!isWatch(query) || beginsWithList(query));
+    if (coverage.missing.length > 0 && needsAll && !allowsPartial(query)) {
+      counts.read('fleet', 'incomplete');
+      response.setHeader('Causeway-Missing-Edges', namesOf(coverage.missing));
+      throw gatewayError('edges-missing', { detail: namesOf(coverage.missing), retryAfterMs: RETRY_AFTER_MS });
+    }
+    const headers = coverageHeaders(coverage);
+    if (!isWatch(query)) {
+      counts.read('fleet', coverage.missing.length > 0 ? 'partial' : 'hit');
+      const etag =
+        ofFleet.filter?.(asked) === undefined ? await entityTagOf(request, view.collection, path) : undefined;
+      if (etag !== undefined) {
+        headers['ETag'] = etag;
+        if (hasState(request, etag)) return answerNotModified(response, headers);
+      }
+    }
+    // What is only ours does not reach the engine's reading of the query.
+    query.delete('allowPartial');
+    const watched = isWatch(query) ? counts.watch('fleet') : undefined;
+    try {
+      await answerRead({ request, response, api, access: ofFleet, path, query, headers });
+    } finally {
+      watched?.();
+    }
+  }
+
+  /** What the view covers of what the caller may know of; waits, bounded, for what is on its way. */
+  async #coverage(
+    view: FleetView,
+    path: ResourcePath,
+    access: Access,
+    asked: AccessAttributes,
+  ): Promise<FleetCoverage> {
+    let isLate = false;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = this.#options.clock.after(COVERAGE_WAIT_MS, () => {
+      isLate = true;
+      resolve();
+    });
+    try {
+      for (;;) {
+        const known = this.#options.edges(path).filter(({ name }) => access.allows({ ...asked, name: '', edge: name }));
+        const coverage = coverageOf(view, known);
+        const isComing = !view.isSettled || coverage.missing.some(({ isOnline }) => isOnline);
+        if (!isComing || isLate) return coverage;
+        await Promise.race([view.changed(), late]);
+      }
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #server(): ApiServer {
+    const apis = this.#options.views.offered;
+    if (this.#documents?.apis !== apis)
+      this.#documents = { apis, server: new ApiServer({ apis, onError: this.#options.onError }) };
+    return this.#documents.server;
+  }
+}
+
+function attributesOf({ group, resource, namespace, name }: ResourcePath, query: URLSearchParams): AccessAttributes {
+  const verb = isWatch(query) ? 'watch' : name === '' ? 'list' : 'get';
+  return { edge: '', verb, group, resource, subresource: '', namespace, name };
+}
+
+/** A watch without a version, or from 0, is a list with what follows. */
+function beginsWithList(query: URLSearchParams): boolean {
+  const version = query.get('resourceVersion') ?? '';
+  return version === '' || version === '0' || query.has('sendInitialEvents');
+}
+
+function allowsPartial(query: URLSearchParams): boolean {
+  return query.get('allowPartial') === 'true' || query.get('allowPartial') === '1';
+}
