@@ -1,18 +1,23 @@
 import { checkRuntime, CodedError } from '../base/index.ts';
 import { agentCommand } from './agent.ts';
+import { applyCommand } from './apply.ts';
 import { runCommandLine, type CommandSpec } from './command-line.ts';
 import { curlCommand } from './curl.ts';
+import { deleteCommand } from './delete.ts';
 import { demoServicesCommand } from './demo/index.ts';
 import { devCommand } from './dev/index.ts';
 import { dialCommand } from './dial.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { gatewayCommand } from './gateway.ts';
+import { getCommand } from './get.ts';
 import { initCommand } from './init.ts';
+import { kubeconfigCommand } from './kubeconfig.ts';
 import { nodeCommand } from './node.ts';
 import { portForwardCommand } from './port-forward.ts';
 import { statusCommand } from './status.ts';
 import { flushOutput, print, quietOutput } from './terminal.ts';
 import { readVersion } from './version.ts';
+import { watchCommand } from './watch.ts';
 
 const causeway: CommandSpec = {
   name: 'causeway',
@@ -25,6 +30,11 @@ const causeway: CommandSpec = {
     gatewayCommand,
     agentCommand,
     nodeCommand,
+    getCommand,
+    watchCommand,
+    applyCommand,
+    deleteCommand,
+    kubeconfigCommand,
     curlCommand,
     portForwardCommand,
     dialCommand,

@@ -62,6 +62,18 @@ export const cliCodes = {
     text: 'too many local connections wait for the edge',
     fix: 'try again when the edge is back',
   },
+  'manifest-invalid': {
+    status: 422,
+    retryable: false,
+    text: 'the files cannot be applied as they are',
+    fix: 'correct what is named; nothing was written',
+  },
+  'name-taken': {
+    status: 409,
+    retryable: false,
+    text: 'the kubeconfig has something else of this name',
+    fix: 'give `--prefix causeway-`, or write a file of its own with `--out`',
+  },
   'http-status': {
     status: 502,
     retryable: false,

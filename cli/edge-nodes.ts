@@ -1,6 +1,6 @@
-import { edgeNodePath, edgeNodesPath, type EdgeNodeSpec } from '../api/index.ts';
+import type { EdgeNodeSpec } from '../api/index.ts';
 import { CodedError, validate, z } from '../base/index.ts';
-import type { Api } from '../sdk/index.ts';
+import { KubeApi, type Api } from '../sdk/index.ts';
 
 /** An `EdgeNode` as far as it is shown. Lenient: a newer replica may say more, an older one less. */
 const shownNode = z.looseObject({
@@ -33,30 +33,41 @@ const shownNode = z.looseObject({
 
 export type ShownNode = z.output<typeof shownNode>;
 
+/** Known to every replica, so that nothing has to be looked up. */
+const edgeNodes = {
+  group: 'causeway.io',
+  version: 'v1',
+  resource: 'edgenodes',
+  kind: 'EdgeNode',
+  namespaced: false,
+} as const;
+
 /** The edges, by name. */
 export async function listNodes(api: Api): Promise<readonly ShownNode[]> {
-  const { items } = read(z.looseObject({ items: z.array(shownNode) }), await api.json('GET', edgeNodesPath));
+  const { value } = await new KubeApi(api, '').client.list(edgeNodes);
+  const { items } = read(z.looseObject({ items: z.array(shownNode) }), value);
   return items.toSorted((a, b) => a.metadata.name.localeCompare(b.metadata.name));
 }
 
 export async function getNode(api: Api, name: string): Promise<ShownNode> {
-  return read(shownNode, await api.json('GET', edgeNodePath(name)));
+  return read(shownNode, (await new KubeApi(api, '').client.get(edgeNodes, { name })).value);
 }
 
 /** Puts an edge on the whitelist, or takes it off; `allow` makes an edge that is not known yet. */
 export async function admitNode(api: Api, name: string, admission: EdgeNodeSpec['admission']): Promise<ShownNode> {
+  const { client } = new KubeApi(api, '');
   try {
-    return read(shownNode, await api.json('PATCH', edgeNodePath(name), { spec: { admission } }));
+    return read(shownNode, (await client.patch(edgeNodes, { name }, 'merge', { spec: { admission } })).value);
   } catch (error) {
     const isMissing = error instanceof CodedError && error.status === 404;
     if (!isMissing || admission === 'Denied') throw error;
   }
   const body = { apiVersion: 'causeway.io/v1', kind: 'EdgeNode', metadata: { name }, spec: { admission } };
-  return read(shownNode, await api.json('POST', edgeNodesPath, body));
+  return read(shownNode, (await client.create(edgeNodes, '', body)).value);
 }
 
 export async function deleteNode(api: Api, name: string): Promise<void> {
-  await api.json('DELETE', edgeNodePath(name));
+  await new KubeApi(api, '').client.delete(edgeNodes, { name });
 }
 
 function read<T>(schema: z.ZodType<T>, body: unknown): T {

@@ -35,9 +35,11 @@ async function run(input: CommandInput): Promise<void> {
       flags: settingsOf(input),
       warn,
     });
+    const { snapshots } = config.cache;
     return {
       ...config,
       keys: beside(file, config.keys),
+      cache: { ...config.cache, ...(snapshots === undefined ? {} : { snapshots: beside(file, snapshots) }) },
       store: { ...config.store, path: beside(file, config.store.path) },
     };
   };

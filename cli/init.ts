@@ -76,6 +76,7 @@ async function init(input: CommandInput): Promise<void> {
         public: { host: '0.0.0.0', port: port + 2 },
         advertise: [address(host, port + 1)],
         store: { path: 'store.db' },
+        cache: { snapshots: 'cache' },
       },
     ),
   );
@@ -101,6 +102,7 @@ async function init(input: CommandInput): Promise<void> {
           keys: 'keys',
           data: 'data',
           services: [
+            { name: 'kube', kind: 'embedded' },
             { name: 'web', kind: 'http', url: 'http://127.0.0.1:8080' },
             { name: 'ssh', kind: 'tcp', address: '127.0.0.1:22' },
           ],

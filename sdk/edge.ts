@@ -1,5 +1,9 @@
 import { StreamClass, Stream, type Endpoint } from '../tunnel/index.ts';
+import { edgePath } from '../api/index.ts';
+import type { Api } from './api-client.ts';
 import { fetchThrough, type FetchOptions } from './edge-fetch.ts';
+import { KubeApi } from './kube-api.ts';
+import type { Resources } from './resources.ts';
 
 export interface DialOptions {
   /** `bulk` yields to everything else on the edge's uplink. Default `interactive`; what sends much becomes bulk by itself. */
@@ -10,10 +14,24 @@ export interface DialOptions {
 export class Edge {
   readonly name: string;
   readonly #endpoint: Endpoint;
+  readonly #api: Api;
+  #kube: KubeApi | undefined;
 
-  constructor(name: string, endpoint: Endpoint) {
+  constructor(name: string, endpoint: Endpoint, api: Api) {
     this.name = name;
     this.#endpoint = endpoint;
+    this.#api = api;
+  }
+
+  /** Its Kubernetes API, with the replicas' cache in front. Throws `path-invalid` when the name can be none of an edge. */
+  get kube(): KubeApi {
+    this.#kube ??= new KubeApi(this.#api, edgePath({ edge: this.name, service: 'kube', rest: '/' }).slice(0, -1));
+    return this.#kube;
+  }
+
+  /** A resource of its Kubernetes API by any name of it: `pods`, `po`, `virtualmachines.kubevirt.io`. */
+  resources(name: string): Resources {
+    return this.kube.resources(name);
   }
 
   /**

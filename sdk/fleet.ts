@@ -14,6 +14,8 @@ import {
 import { loadClientConfig, type ClientConfig } from './client-config.ts';
 import { Edge } from './edge.ts';
 import { Api } from './api-client.ts';
+import { KubeApi } from './kube-api.ts';
+import type { Resources } from './resources.ts';
 
 export interface ConnectOptions {
   /** A `client.yaml`, or what stands in one. */
@@ -37,6 +39,10 @@ export async function connect(options: ConnectOptions): Promise<Fleet> {
 export class Fleet {
   /** The replicas' own API. */
   readonly api: Api;
+  /** All edges' Kubernetes APIs as one, read only. */
+  readonly kube: KubeApi;
+  /** The fleet's own objects: EdgeNode, JoinToken ... */
+  readonly control: KubeApi;
   readonly #endpoint: Endpoint;
   readonly #uplink: Uplink;
 
@@ -49,6 +55,8 @@ export class Fleet {
       config.replicas.map(({ api }) => api),
       keys,
     );
+    this.kube = new KubeApi(this.api, '/fleet/kube');
+    this.control = new KubeApi(this.api, '');
     this.#endpoint = new Endpoint({ clock, limits });
     this.#uplink = new Uplink({
       clock,
@@ -65,7 +73,22 @@ export class Fleet {
   }
 
   edge(name: string): Edge {
-    return new Edge(name, this.#endpoint);
+    return new Edge(name, this.#endpoint, this.api);
+  }
+
+  /** A resource of all edges together, read only. Objects are named `<edge>.<name>`. */
+  resources(name: string): Resources {
+    return this.kube.resources(name);
+  }
+
+  /** A resource of the fleet itself: `fleet.objects('edgenodes')`. */
+  objects(name: string): Resources {
+    return this.control.resources(name);
+  }
+
+  /** The edges as the fleet knows them: who may register, and what is known of each. */
+  get nodes(): Resources {
+    return this.objects('edgenodes.causeway.io');
   }
 
   /** Links that are open now. */

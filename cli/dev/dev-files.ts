@@ -63,6 +63,7 @@ export async function writeAgentFile(
     keys: 'keys',
     data: 'data',
     services: [
+      { name: 'kube', kind: 'embedded' },
       { name: 'hello', kind: 'http', url: `http://127.0.0.1:${ports.hello}`, allowConnect: true },
       { name: 'echo', kind: 'tcp', address: `127.0.0.1:${ports.echo}` },
     ],
@@ -88,5 +89,6 @@ function gatewayConfig({ replicas }: DevPlan, { name, site, ports }: ReplicaPlan
     public: { host: '127.0.0.1', port: ports.public },
     advertise: replicas.map(linkAddress),
     store: { path: 'store.db' },
+    cache: { snapshots: 'cache' },
   };
 }
