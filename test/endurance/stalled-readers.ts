@@ -138,7 +138,8 @@ async function warmUp(caller: Child<ClientRole>): Promise<void> {
     await pause(1000);
     await caller.ask('release');
   }
-  await call(caller, 500);
+  // Until the heap has the size that this rate of calls gives it.
+  await call(caller, 20_000);
 }
 
 async function call(caller: Child<ClientRole>, count: number): Promise<readonly number[]> {
