@@ -21,10 +21,12 @@ const SLOWER = 2;
 interface Size {
   readonly stallMs: number;
   readonly calls: number;
+  /** Before anything is measured: until the heap has the size that this rate of calls gives it. */
+  readonly warmUpCalls: number;
 }
 
-const LONG: Size = { stallMs: 60_000, calls: 3000 };
-const SHORT: Size = { stallMs: 4_000, calls: 1000 };
+const LONG: Size = { stallMs: 60_000, calls: 3000, warmUpCalls: 20_000 };
+const SHORT: Size = { stallMs: 4_000, calls: 1000, warmUpCalls: 500 };
 
 type Phase = readonly [name: string, begin: (clients: readonly Child<ClientRole>[]) => Promise<unknown>];
 
@@ -71,7 +73,7 @@ async function inFleet([name, begin]: Phase, size: Size, report: Report): Promis
     for (const busy of [fleet.origin(), ...clients]) await busy.ask('yieldToOthers');
     for (const client of clients)
       await waitFor('the links of the clients', async () => (await client.ask('links')) > 0);
-    await warmUp(caller);
+    await warmUp(caller, size.warmUpCalls);
     const before = [percentile(await call(caller, size.calls), 0.99), percentile(await call(caller, size.calls), 0.99)];
     const { replica } = fleet;
     const { agent } = fleet.edge();
@@ -126,7 +128,7 @@ function heldMib({ heapUsed = 0, external = 0 }: Readonly<Record<string, number>
 }
 
 /** All paths in full swing once, so that what follows is not the price of starting. */
-async function warmUp(caller: Child<ClientRole>): Promise<void> {
+async function warmUp(caller: Child<ClientRole>, calls: number): Promise<void> {
   await call(caller, 2000);
   for (const direction of ['down', 'up'] as const) {
     await caller.ask('pump', { direction });
@@ -138,8 +140,7 @@ async function warmUp(caller: Child<ClientRole>): Promise<void> {
     await pause(1000);
     await caller.ask('release');
   }
-  // Until the heap has the size that this rate of calls gives it.
-  await call(caller, 20_000);
+  await call(caller, calls);
 }
 
 async function call(caller: Child<ClientRole>, count: number): Promise<readonly number[]> {
