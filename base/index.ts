@@ -19,6 +19,7 @@ export {
   type MetricOptions,
 } from './metrics.ts';
 export { nearest } from './nearest.ts';
+export { repeat } from './repeat.ts';
 export { checkRuntime, pinnedRuntime, runtimeFlags } from './runtime-check.ts';
 export { validate, z, type SchemaProblem } from './schema.ts';
 export { formatYaml, parseYaml, parseYamlDocuments, type YamlProblem, type YamlText } from './yaml.ts';

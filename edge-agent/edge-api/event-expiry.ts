@@ -1,4 +1,4 @@
-import { z, type Clock, type Log, type Timer } from '../../base/index.ts';
+import { repeat, z, type Clock, type Log, type Timer } from '../../base/index.ts';
 import { everything, fullAccess, type HeldObject, type ResourceApi } from '../../resources/index.ts';
 
 export interface EventExpiryOptions {
@@ -16,12 +16,16 @@ const AGENT = fullAccess('agent');
 /** Deletes Events that have not been seen again for an hour. */
 export class EventExpiry {
   readonly #options: EventExpiryOptions;
-  #timer: Timer | undefined;
-  #isClosed = false;
+  readonly #timer: Timer;
 
   constructor(options: EventExpiryOptions) {
     this.#options = options;
-    this.#schedule();
+    this.#timer = repeat(
+      options.clock,
+      SWEEP_MS,
+      () => this.sweep(),
+      (error) => options.log.warn('event-expiry-failed', { error }),
+    );
   }
 
   /** Looks through all events once. */
@@ -35,17 +39,7 @@ export class EventExpiry {
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#timer?.cancel();
-  }
-
-  #schedule(): void {
-    if (this.#isClosed) return;
-    this.#timer = this.#options.clock.after(SWEEP_MS, () => {
-      void this.sweep()
-        .catch((error: unknown) => this.#options.log.warn('event-expiry-failed', { error }))
-        .finally(() => this.#schedule());
-    });
+    this.#timer.cancel();
   }
 }
 

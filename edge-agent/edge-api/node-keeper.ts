@@ -1,4 +1,4 @@
-import type { Clock, Log, Timer } from '../../base/index.ts';
+import { repeat, type Clock, type Log, type Timer } from '../../base/index.ts';
 import { fullAccess, type KubeObject, type ResourceApi } from '../../resources/index.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { nodeReport } from './node-object.ts';
@@ -21,7 +21,6 @@ export class NodeKeeper {
   readonly #options: NodeKeeperOptions;
   readonly #readySince: string;
   #timer: Timer | undefined;
-  #isClosed = false;
 
   constructor(options: NodeKeeperOptions) {
     this.#options = options;
@@ -31,7 +30,13 @@ export class NodeKeeper {
   /** Resolves when the Node has been written once. */
   async start(): Promise<void> {
     await this.report();
-    this.#schedule();
+    const { clock, log } = this.#options;
+    this.#timer = repeat(
+      clock,
+      REPORT_MS,
+      () => this.report(),
+      (error) => log.warn('node-report-failed', { error }),
+    );
   }
 
   /** Reads the machine's facts and writes them. */
@@ -50,17 +55,7 @@ export class NodeKeeper {
   }
 
   close(): void {
-    this.#isClosed = true;
     this.#timer?.cancel();
-  }
-
-  #schedule(): void {
-    if (this.#isClosed) return;
-    this.#timer = this.#options.clock.after(REPORT_MS, () => {
-      void this.report()
-        .catch((error: unknown) => this.#options.log.warn('node-report-failed', { error }))
-        .finally(() => this.#schedule());
-    });
   }
 
   async #find(name: string): Promise<KubeObject | undefined> {

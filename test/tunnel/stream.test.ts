@@ -239,7 +239,7 @@ t.test('one-byte writes, corked or not, come out in order and together', async (
 });
 
 t.test('a hundred stalled readers hold a window each, and no more', async (t) => {
-  const windowBytes = 256 * 1024;
+  const { windowBytes } = defaultLimits;
   const pair = joined({ windowGrowthBytes: 0 });
   const streams = Array.from({ length: 100 }, () => pair.open());
   const others = await Promise.all(streams.map(() => pair.taken()));
