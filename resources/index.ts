@@ -28,6 +28,7 @@ export { answerRead } from './http/read-answer.ts';
 export { parseRequestPath, type RequestPath, type ResourcePath } from './http/request-path.ts';
 export type { KubeObject } from './object.ts';
 export { resourceCodes, resourceError } from './resource-error.ts';
+export { ageOf } from './types/age.ts';
 export { versionDocument } from './types/discovery.ts';
 export {
   apiVersionOf,

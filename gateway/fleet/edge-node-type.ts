@@ -1,5 +1,5 @@
 import { edgeNodeProblems } from '../../api/index.ts';
-import type { ResourceHooks, ResourceType } from '../../resources/index.ts';
+import { ageOf, type ResourceHooks, type ResourceType } from '../../resources/index.ts';
 import { age, dnsLabel, fleetType, labels, memberOf, text, time } from './fleet-type.ts';
 
 const services = {
@@ -123,12 +123,19 @@ export const edgeNodeType: ResourceType = fleetType({
       name: 'Online',
       type: 'string',
       priority: 0,
-      value: (node) => (memberOf(node['status'], 'online') === true ? 'True' : 'False'),
+      value: ({ status }) => (isOnline(status) ? 'True' : 'False'),
       description: 'Whether a replica has a link to it',
     },
     { name: 'Links', type: 'integer', priority: 0, value: (node) => lengthOf(memberOf(node['status'], 'links')) },
     { name: 'Agent', type: 'string', priority: 0, value: '.status.agentVersion', description: 'Version of the agent' },
-    { name: 'Last Contact', type: 'date', priority: 0, value: '.status.lastContact' },
+    {
+      name: 'Last Contact',
+      type: 'string',
+      priority: 0,
+      // While there is a link the time in the status is only refreshed now and then.
+      value: ({ status }, nowMs) => (isOnline(status) ? 'now' : ageOf(memberOf(status, 'lastContact'), nowMs)),
+      description: 'When it was last heard of',
+    },
     age,
     {
       name: 'Services',
@@ -160,4 +167,8 @@ function lengthOf(list: unknown): number {
 function namesOf(list: unknown): string {
   if (!Array.isArray(list)) return '';
   return list.map((item: unknown) => memberOf(item, 'name')).join(',');
+}
+
+function isOnline(status: unknown): boolean {
+  return memberOf(status, 'online') === true;
 }

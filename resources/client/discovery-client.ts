@@ -76,18 +76,23 @@ export class DiscoveryClient {
 
   async #askAll(options: Pick<CallOptions, 'signal'>): Promise<readonly FoundResource[]> {
     const headers = { accept: AGGREGATED };
+    const missing: CodedError[] = [];
     const documents = await Promise.all(
       ['/api', '/apis'].map(async (path) => {
         const { value } = await this.#client.json('GET', path, { ...options, headers }).catch((error: unknown) => {
           // An API may have no core group, or nothing else.
-          if (error instanceof CodedError && error.status === 404) return { value: undefined };
-          throw error;
+          if (!(error instanceof CodedError && error.status === 404)) throw error;
+          missing.push(error);
+          return { value: undefined };
         });
         return isRecord(value) && value['kind'] === 'APIGroupDiscoveryList'
           ? readAggregated(value)
           : await this.#askVersions(versionsIn(value), options);
       }),
     );
+    // With neither there is no API here, and why is what the first says: `edge-unknown`, `service-unknown`.
+    const [first, second] = missing;
+    if (first !== undefined && second !== undefined) throw first;
     return documents.flat();
   }
 

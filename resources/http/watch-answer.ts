@@ -123,7 +123,13 @@ export class WatchAnswer {
   #write(lines: readonly Buffer[]): boolean {
     const [first, ...more] = lines;
     if (first === undefined || this.#paced.isGone) return true;
-    return this.#options.response.write(more.length === 0 ? first : Buffer.concat(lines));
+    const { response } = this.#options;
+    // Node would write after the turn, for all watchers of it at once: this way it is part of the turn's time.
+    const { socket } = response;
+    socket?.cork();
+    const hasRoom = response.write(more.length === 0 ? first : Buffer.concat(lines));
+    socket?.uncork();
+    return hasRoom;
   }
 
   async #drain(): Promise<void> {

@@ -162,3 +162,23 @@ test('a name that is not known is looked for again, since the API may have learn
   for (const name of ['', '.', 'pods.nowhere.io', 'pods/status', 'x'.repeat(10_000)])
     await t.rejects(it.find(name), { code: 'resource-unknown' });
 });
+
+test('where there is no API at all, the reason is told, not that a name is unknown', async (t) => {
+  const transport = async () => {
+    async function* body(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from(
+        JSON.stringify({
+          kind: 'Status',
+          status: 'Failure',
+          code: 404,
+          reason: 'NotFound',
+          message: 'no such edge: edge-9',
+          details: { causes: [{ reason: 'edge-unknown', message: 'no such edge' }] },
+        }),
+      );
+    }
+    return { status: 404, headers: {}, body: body() };
+  };
+  const it = new DiscoveryClient(new ResourceClient({ transport }));
+  await t.rejects(it.find('pods'), { code: 'edge-unknown', message: /edge-9/u });
+});
