@@ -32,7 +32,12 @@ async function run(input: CommandInput): Promise<void> {
       warn,
     });
     const data = config.data === undefined ? {} : { data: beside(file, config.data) };
-    return { ...config, keys: beside(file, config.keys), ...data };
+    const services = config.services.map((service) =>
+      service.kind === 'embedded' && service.definitions !== undefined
+        ? { ...service, definitions: service.definitions.map((path) => beside(file, path)) }
+        : service,
+    );
+    return { ...config, keys: beside(file, config.keys), services, ...data };
   };
   const config = await read();
   const log = roleLog('agent', config.log);

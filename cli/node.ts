@@ -102,7 +102,7 @@ function row({ metadata, spec, status }: ShownNode): string[] {
     rtt(active?.rttMs),
     status.services.map(({ name }) => name).join(',') || '-',
     status.agentVersion ?? '-',
-    ago(status.lastContact ?? undefined),
+    status.online ? 'now' : ago(status.lastContact ?? undefined),
   ];
 }
 
@@ -112,7 +112,7 @@ function details({ metadata, spec, status }: ShownNode): string {
     ['Admission', spec.admission],
     ['Online', status.online ? 'yes' : 'no'],
     ['Agent', `${status.agentVersion ?? '-'}, instance ${status.instance ?? '-'}, epoch ${status.epoch ?? '-'}`],
-    ['Last contact', status.lastContact == null ? 'never' : `${ago(status.lastContact)} ago`],
+    ['Last contact', lastContact(status)],
     ['Created', metadata.creationTimestamp ?? '-'],
   ];
   if (status.reason != null) lines.push(['Reason', status.reason]);
@@ -130,6 +130,12 @@ function details({ metadata, spec, status }: ShownNode): string {
     links.length === 0 ? 'No links.\n' : table(['LINK', 'REPLICA', 'STATE', 'RTT', 'AGE', 'REMOTE'], links),
     services.length === 0 ? 'No services.\n' : table(['SERVICE', 'KIND'], services),
   ].join('\n');
+}
+
+/** While there is a link the time in the status is only refreshed now and then. */
+function lastContact({ online, lastContact: time }: ShownNode['status']): string {
+  if (online) return 'now';
+  return time == null ? 'never' : `${ago(time)} ago, ${time}`;
 }
 
 function rtt(ms: number | null | undefined): string {

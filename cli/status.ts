@@ -4,7 +4,7 @@ import { Api, CodedError } from '../sdk/index.ts';
 import { clientConfig, clientOption } from './client.ts';
 import type { CommandInput, CommandSpec } from './command-line.ts';
 import { listNodes, type ShownNode } from './edge-nodes.ts';
-import { outputOption, show, table } from './output.ts';
+import { ago, outputOption, show, table } from './output.ts';
 
 export const statusCommand: CommandSpec = {
   name: 'status',
@@ -47,18 +47,17 @@ async function status(input: CommandInput): Promise<void> {
   }
   const replicas = asked.map(({ nodes: _nodes, ...replica }) => replica);
   const all = [...nodes.values()];
+  const away = all.filter(({ spec, status: { online } }) => !online && spec.admission === 'Allowed');
   const edges = {
     known: all.length,
     allowed: all.filter(({ spec }) => spec.admission === 'Allowed').length,
     online: all.filter((node) => node.status.online).length,
-    offline: all
-      .filter((node) => !node.status.online && node.spec.admission === 'Allowed')
-      .map(({ metadata }) => metadata.name),
+    offline: away.map(({ metadata }) => metadata.name),
   };
   show(input, {
     value: { replicas, edges },
     names: replicas.map(({ name, api }) => name ?? api),
-    text: () => glance(replicas, edges),
+    text: () => glance(replicas, { ...edges, offline: away.map(withContact) }),
   });
   if (replicas.every(({ state }) => state === 'unreachable')) {
     throw new CodedError('link-refused', 'no replica answers', {
@@ -107,6 +106,10 @@ function glance(
       : `\nOffline: ${edges.offline.slice(0, 20).join(', ')}${edges.offline.length > 20 ? ' ...' : ''}`;
   return `${table(['REPLICA', 'API', 'STATE', 'VERSION', 'LINKS', 'STREAMS', ''], rows)}
 Edges: ${edges.online} of ${edges.allowed} allowed are online, ${edges.known} known${offline}\n`;
+}
+
+function withContact({ metadata, status: { lastContact } }: ShownNode): string {
+  return `${metadata.name} (${lastContact == null ? 'never in contact' : `last contact ${ago(lastContact)} ago`})`;
 }
 
 function field(value: unknown, key: string): string {

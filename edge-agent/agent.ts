@@ -40,8 +40,18 @@ export interface Agent {
 
 /** Starts an agent: links go up, and streams that come down them reach the declared services. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { config, log, version, clock = systemClock, limits = defaultLimits, env = process.env } = options;
+  const { log, clock = systemClock } = options;
   const lifecycle = new Lifecycle({ clock, onStep: (step, reason) => log.debug('closing', { step, reason }) });
+  try {
+    return await assemble(options, lifecycle);
+  } catch (error) {
+    await lifecycle.close('the start failed');
+    throw error;
+  }
+}
+
+async function assemble(options: AgentOptions, lifecycle: Lifecycle): Promise<Agent> {
+  const { config, log, version, clock = systemClock, limits = defaultLimits, env = process.env } = options;
   const keys = await loadKeyStore(config.keys);
   const edge = identityName(keys.identity).replace(/^edge\//u, '');
   const declared = await startEmbedded(config, { agentVersion: version, clock, log, lifecycle });
@@ -50,6 +60,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const fed = declared.flatMap((service) =>
     service.kind === 'http' && service.cache !== undefined ? [[service.name, service.cache] as const] : [],
   );
+  for (const service of declared) {
+    // Copies are read with the agent's own rights, and handed out by the fleet's policy.
+    if (service.kind === 'http' && service.impersonate === true && service.cache !== undefined)
+      log.warn('cache-is-not-impersonated', { service: service.name });
+  }
   const feeds = new EdgeFeeds({ services, feeds: new Map(fed), clock, log });
 
   const endpoint = new Endpoint({

@@ -16,6 +16,8 @@ export function nextSteps({ folder, files, replicas, edges }: DevPlan): string {
       ? []
       : [
           `${causeway} curl ${edge}/hello/`,
+          `${causeway} get nodes --all-edges`,
+          `kubectl --kubeconfig ${path(files.kubeconfig)} --context ${edge} get namespaces`,
           `curl --cacert ${path(join(files.operator, 'ca.pem'))} --cert ${path(join(files.operator, 'cert.pem'))} --key ${path(join(files.operator, 'key.pem'))} ${apiUrl(replica)}/edges/${edge}/hello/time`,
           `echo hello | ${causeway} dial ${edge} echo`,
           `${causeway} port-forward ${edge} 8080:hello    # and then: curl http://127.0.0.1:8080/`,

@@ -17,7 +17,7 @@ import {
 } from '../../resources/index.ts';
 import { openEmbeddedStore } from '../../store/index.ts';
 import { EventExpiry } from './event-expiry.ts';
-import { emptyNamespace, ensureNamespaces, requireNamespace } from './namespaces.ts';
+import { namespaceHooks, Namespaces } from './namespaces.ts';
 import { readNodeFacts } from './node-facts.ts';
 import { NodeKeeper } from './node-keeper.ts';
 
@@ -78,13 +78,9 @@ export async function startEdgeApi(options: EdgeApiOptions): Promise<EdgeApi> {
       if (api === undefined) throw new Error(`the embedded kinds have no ${resource}`);
       return api;
     };
-    const namespaces = core('namespaces');
-    await ensureNamespaces(namespaces);
-    namespaces.onGone((namespace) => {
-      emptyNamespace(apis, namespace.metadata.name ?? '').catch((error: unknown) =>
-        log.warn('namespace-not-emptied', { namespace: namespace.metadata.name, error }),
-      );
-    });
+    const namespaces = new Namespaces({ apis, namespaces: core('namespaces'), clock, log });
+    await namespaces.start();
+    lifecycle.onClose('namespaces', () => namespaces.close());
     const facts = () => readNodeFacts({ data });
     const node = new NodeKeeper({ nodes: core('nodes'), facts, agentVersion, clock, wallClock, log });
     await node.start();
@@ -96,10 +92,10 @@ export async function startEdgeApi(options: EdgeApiOptions): Promise<EdgeApi> {
     return { socketPath, apis, close: () => lifecycle.close('closed') };
 
     function hooksOf(type: ResourceType): ResourceHooks {
-      if (!type.namespaced) return {};
+      if (!type.namespaced) return type.group === '' && type.resource === 'namespaces' ? namespaceHooks : {};
       return {
         admit: async ({ verb, namespace }) => {
-          if (verb === 'create') await requireNamespace(namespaces, namespace);
+          if (verb === 'create') await namespaces.admit(namespace);
         },
       };
     }
@@ -107,7 +103,11 @@ export async function startEdgeApi(options: EdgeApiOptions): Promise<EdgeApi> {
 
   /** In a folder of its own, since a socket's path may have 107 bytes only, and `data` may be longer. */
   async function listen(apis: ResourceApis): Promise<string> {
-    const api = new ApiServer({ apis, onError: (error) => log.error('edge-api-failed', { error }) });
+    const api = new ApiServer({
+      apis,
+      version: agentVersion,
+      onError: (error) => log.error('edge-api-failed', { error }),
+    });
     const server = createServer((request, response) => {
       const said = request.headers[PRINCIPAL_HEADER];
       const access = fullAccess(typeof said === 'string' ? said : 'agent');

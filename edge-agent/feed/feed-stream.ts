@@ -21,8 +21,8 @@ export interface FeedStreamOptions {
 }
 
 /**
- * Feeds one replica: what is newer than its cursor, then every change, in batches. A replica that reads slowly gets fewer and
- * newer states, since the log holds only an object's newest; nothing is queued for it.
+ * Feeds one replica: what is newer than its cursor, then every change, in batches. Nothing is queued for it: a replica that reads so
+ * slowly that the log does not keep what it has not read leaps to newer states, and is told so.
  */
 export class FeedStream {
   readonly #options: FeedStreamOptions;

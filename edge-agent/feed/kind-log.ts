@@ -1,44 +1,56 @@
 import { Digest, encodeDelta, fingerprintOf, type Fingerprint } from '../../resources/index.ts';
 import { KindReader, type ReadLog } from './kind-reader.ts';
-import { LogEntry, RingNode, type EntryDelta } from './log-entry.ts';
+import { LogEntry, RingNode, type EntryBase, type EntryDelta } from './log-entry.ts';
 
 export interface KindLogOptions {
   /** Gives the next sequence of the feed. */
   readonly nextSequence: () => number;
   /** Deletions that are remembered. Default 10,000. A reader behind a forgotten one reads everything, but for what it has. */
   readonly maxTombstones?: number;
-  /** Older states, kept until somebody wants the difference, bytes. Default 4 MiB. */
+  /** Superseded states that are kept for readers that have not read them, bytes. Default 4 MiB. */
+  readonly maxHistoryBytes?: number;
+  /** States before others, kept until somebody wants the difference, bytes. Default 4 MiB. */
   readonly maxBaseBytes?: number;
 }
 
+/** Of a superseded state beside its JSON. */
+const ENTRY_BYTES = 256;
+
 /**
- * One kind's objects in the order in which they changed last. A change takes its object to the end, so that the log is never
- * longer than there are objects and remembered deletions, and whoever reads on from a sequence gets what is newer, each object once.
+ * One kind's changes, in their order: the newest state of every object, the newest deletions, and behind a floor that moves up with
+ * the limit of its bytes every state that was superseded. Who reads on from a sequence above the floor gets each change;
+ * who comes from below gets the newest states there, and is told that this is a leap.
  */
 export class KindLog implements ReadLog {
   readonly #options: Required<KindLogOptions>;
+  /** The newest of each object. */
   readonly #entries = new Map<string, LogEntry>();
   readonly #tombstones = new Set<LogEntry>();
   /** Those with a base, the oldest first. */
   readonly #based = new Set<LogEntry>();
-  readonly #readers = new Set<KindReader>();
   readonly #digest = new Digest();
   /** Stands between the newest and the oldest entry. */
   readonly end = new RingNode();
+  /** Before it there is no history. */
+  readonly #floor = new RingNode();
+  #floorSequence = 0;
   #bytes = 0;
+  #historyBytes = 0;
   #baseBytes = 0;
-  #nextReader = 1;
   #last = 0;
   #forgotten = 0;
-  /** How far anybody has ever read: states newer than this nobody has. */
+  #leap = 0;
+  /** How far anybody has ever read: nobody goes on from before the first. */
   #read = 0;
 
   constructor(options: KindLogOptions) {
-    this.#options = { maxTombstones: 10_000, maxBaseBytes: 4 * 1024 * 1024, ...options };
+    const mib = 1024 * 1024;
+    this.#options = { maxTombstones: 10_000, maxHistoryBytes: 4 * mib, maxBaseBytes: 4 * mib, ...options };
+    this.#floor.moveBehind(this.end);
   }
 
   get bytes(): number {
-    return this.#bytes + this.#baseBytes;
+    return this.#bytes + this.#historyBytes + this.#baseBytes;
   }
 
   /** Objects. */
@@ -54,36 +66,48 @@ export class KindLog implements ReadLog {
     return this.#forgotten;
   }
 
+  get leap(): number {
+    return this.#leap;
+  }
+
+  get last(): number {
+    return this.#last;
+  }
+
   /** Where objects stand that there are. */
   *objects(): Generator<LogEntry, void, undefined> {
     for (const entry of this.#entries.values()) if (entry.json !== undefined) yield entry;
   }
 
-  /** Takes a state; one that is byte by byte what there is changes nothing. */
-  put(namespace: string, name: string, version: number, json: Buffer): boolean {
-    const key = `${namespace}/${name}`;
+  /**
+   * Takes a state; one that is byte by byte what there is changes nothing. `isLeap`: others may have been between it and the one before,
+   * or changes of other objects between this change and the last.
+   */
+  put(namespace: string, name: string, version: number, json: Buffer, isLeap = false): boolean {
     const fingerprint = fingerprintOf(json);
-    const old = this.#entries.get(key);
+    const old = this.#entries.get(`${namespace}/${name}`);
     if (old?.json !== undefined && old.fingerprint === fingerprint) return false;
     const entry = new LogEntry({ namespace, name }, this.#next(), version, json, fingerprint);
-    if (old !== undefined) {
-      const base = this.#baseAfter(old);
-      this.#drop(old);
-      if (base !== undefined) this.#keepBase(entry, base);
+    if (old !== undefined) this.#supersede(old);
+    this.#append(entry, isLeap);
+    if (old?.json !== undefined) {
+      const { json: before, fingerprint: known, sequence } = old;
+      this.#keepBase(entry, { json: before, fingerprint: known, sequence });
     }
-    this.#append(entry);
     return true;
   }
 
-  delete(namespace: string, name: string, version: number): boolean {
+  delete(namespace: string, name: string, version: number, isLeap = false): boolean {
     const old = this.#entries.get(`${namespace}/${name}`);
     if (old?.json === undefined) return false;
-    this.#drop(old);
-    this.#append(new LogEntry({ namespace, name }, this.#next(), version, undefined, 0n));
+    this.#supersede(old);
+    this.#append(new LogEntry({ namespace, name }, this.#next(), version, undefined, 0n), isLeap);
     for (const oldest of this.#tombstones) {
       if (this.#tombstones.size <= this.#options.maxTombstones) break;
       this.#forgotten = Math.max(this.#forgotten, oldest.sequence);
-      this.#drop(oldest);
+      this.#tombstones.delete(oldest);
+      this.#entries.delete(`${oldest.namespace}/${oldest.name}`);
+      oldest.leave();
     }
     return true;
   }
@@ -93,40 +117,29 @@ export class KindLog implements ReadLog {
     if (sequence < this.#forgotten) return undefined;
     let place = this.end.previous;
     while (place !== this.end && !(place instanceof LogEntry && place.sequence <= sequence)) place = place.previous;
-    return this.#readerBehind(place, new KindReader(this, { number: this.#nextReader++, sequence, safe: 0 }));
+    return readerBehind(place, new KindReader(this, { sequence, safe: 0 }));
   }
 
   /** Reads everything but what is known. */
   readAll(known: Set<Fingerprint>): KindReader {
-    const start = { number: this.#nextReader++, sequence: 0, known, safe: this.#last };
-    return this.#readerBehind(this.end, new KindReader(this, start));
+    return readerBehind(this.end, new KindReader(this, { sequence: 0, known, safe: this.#last }));
   }
 
   onRead(sequence: number): void {
     this.#read = Math.max(this.#read, sequence);
   }
 
-  /** The difference from the newest state that somebody may have; it is made once for all readers. */
+  /** The difference from the state before; it is made once for all readers. */
   deltaOf(entry: LogEntry): EntryDelta | undefined {
     const { base, json } = entry;
     if (base !== undefined && json !== undefined) {
       const bytes = encodeDelta(base.json, json);
       const isShort = bytes.length * 2 < json.length;
-      const { fingerprint, sequence, readers, isCommon } = base;
-      if (isShort) entry.delta = { base: { fingerprint, sequence, readers, isCommon }, bytes };
+      const { fingerprint, sequence } = base;
+      if (isShort) entry.delta = { base: { fingerprint, sequence }, bytes };
       this.#forgetBase(entry);
     }
     return entry.delta;
-  }
-
-  onClose(reader: KindReader): void {
-    this.#readers.delete(reader);
-  }
-
-  #readerBehind(place: RingNode, reader: KindReader): KindReader {
-    reader.moveBehind(place);
-    this.#readers.add(reader);
-    return reader;
   }
 
   #next(): number {
@@ -134,7 +147,8 @@ export class KindLog implements ReadLog {
     return this.#last;
   }
 
-  #append(entry: LogEntry): void {
+  #append(entry: LogEntry, isLeap: boolean): void {
+    if (isLeap) this.#leap = entry.sequence;
     this.#entries.set(`${entry.namespace}/${entry.name}`, entry);
     entry.moveBehind(this.end.previous);
     if (entry.json === undefined) {
@@ -145,27 +159,37 @@ export class KindLog implements ReadLog {
     }
   }
 
-  #drop(entry: LogEntry): void {
-    this.#entries.delete(`${entry.namespace}/${entry.name}`);
-    entry.leave();
-    this.#forgetBase(entry);
-    if (entry.json === undefined) {
-      this.#tombstones.delete(entry);
-    } else {
+  /** There is a newer one. While nobody has read anything nobody goes on from anywhere, and there is no history. */
+  #supersede(entry: LogEntry): void {
+    this.#tombstones.delete(entry);
+    if (entry.json !== undefined) {
       this.#digest.remove(entry.fingerprint);
       this.#bytes -= entry.json.length;
     }
+    entry.isSuperseded = true;
+    this.#historyBytes += historyBytesOf(entry);
+    if (this.#read === 0 || entry.sequence <= this.#floorSequence) this.#drop(entry);
+    while (this.#historyBytes > this.#options.maxHistoryBytes && this.#floor.next !== this.end) this.#raiseFloor();
   }
 
-  /** What of an object's states somebody may have: this one, or the one that was kept when nobody had read this one. */
-  #baseAfter({ json, sequence, fingerprint, base }: LogEntry): LogEntry['base'] {
-    if (json === undefined || sequence > this.#read) return base;
-    const readers: number[] = [];
-    for (const reader of this.#readers) if (reader.sequence >= sequence) readers.push(reader.number);
-    return { json, fingerprint, sequence, readers, isCommon: readers.length === this.#readers.size };
+  #raiseFloor(): void {
+    const node = this.#floor.next;
+    this.#floor.moveBehind(node);
+    if (!(node instanceof LogEntry)) return;
+    this.#floorSequence = node.sequence;
+    if (node.isSuperseded) this.#drop(node);
   }
 
-  #keepBase(entry: LogEntry, base: NonNullable<LogEntry['base']>): void {
+  /** Whoever has not read it does not get it any more. */
+  #drop(entry: LogEntry): void {
+    this.#historyBytes -= historyBytesOf(entry);
+    this.#leap = Math.max(this.#leap, entry.sequence);
+    this.#forgetBase(entry);
+    entry.leave();
+  }
+
+  #keepBase(entry: LogEntry, base: EntryBase): void {
+    if (this.#read === 0) return;
     entry.base = base;
     this.#based.add(entry);
     this.#baseBytes += base.json.length;
@@ -179,4 +203,13 @@ export class KindLog implements ReadLog {
     if (entry.base !== undefined && this.#based.delete(entry)) this.#baseBytes -= entry.base.json.length;
     entry.base = undefined;
   }
+}
+
+function historyBytesOf({ json }: LogEntry): number {
+  return ENTRY_BYTES + (json?.length ?? 0);
+}
+
+function readerBehind(place: RingNode, reader: KindReader): KindReader {
+  reader.moveBehind(place);
+  return reader;
 }

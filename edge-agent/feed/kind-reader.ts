@@ -6,14 +6,15 @@ export interface ReadLog {
   readonly end: RingNode;
   /** The sequence of the newest deletion that is not remembered any more. */
   readonly forgotten: number;
+  /** The newest sequence up to which changes may be missing. */
+  readonly leap: number;
+  /** The newest sequence. */
+  readonly last: number;
   onRead(sequence: number): void;
-  onClose(reader: KindReader): void;
   deltaOf(entry: LogEntry): EntryDelta | undefined;
 }
 
 export interface ReaderStart {
-  /** Tells it from others, before and after. */
-  readonly number: number;
   /** Behind this. */
   readonly sequence: number;
   /** Everything is read, and this is what the reader has of it. */
@@ -22,21 +23,19 @@ export interface ReaderStart {
   readonly safe: number;
 }
 
-/** A place in a log: it keeps its place while entries come, go and move to the end. */
+/** A place in a log: it keeps its place while entries come and go. */
 export class KindReader extends RingNode {
   readonly #log: ReadLog;
   /** While everything is read: what the reader said that it has, and has not been met. */
   #known: Set<Fingerprint> | undefined;
   #sequence: number;
   readonly #safe: number;
-  readonly number: number;
-  /** What was there up to here when it began is known to be held. */
-  readonly #begin: number;
+  /** Between these changes were left out. */
+  #leapFrom = 0;
+  #leapTo = 0;
 
-  constructor(log: ReadLog, { number, sequence, known, safe }: ReaderStart) {
+  constructor(log: ReadLog, { sequence, known, safe }: ReaderStart) {
     super();
-    this.number = number;
-    this.#begin = sequence;
     this.#log = log;
     this.#sequence = sequence;
     this.#known = known;
@@ -63,13 +62,23 @@ export class KindReader extends RingNode {
     return this.#log.forgotten > Math.max(this.#safe, this.#sequence);
   }
 
-  /** The next change, with the difference where the reader has its base. While everything is read, what was known is `skipped`. */
+  /** What comes next does not follow what was read: some of the changes between are not kept. */
+  get leaps(): boolean {
+    return !this.isWhole && Math.max(this.#log.leap, this.#leapTo) > this.#sequence;
+  }
+
+  /**
+   * The next change, with the difference where the reader has the state before. `skipped`: one that is known, and while everything is
+   * read, or in a leap, history.
+   */
   read(): { readonly entry: LogEntry; readonly delta: EntryDelta | undefined } | 'skipped' | undefined {
     const entry = this.#ahead();
     if (entry === undefined) return undefined;
+    if (!this.isWhole && this.#log.leap > this.#sequence) this.#leapOver(this.#log.leap);
     this.moveBehind(entry);
     this.#sequence = entry.sequence;
     this.#log.onRead(entry.sequence);
+    if (entry.isSuperseded && (this.isWhole || entry.sequence <= this.#leapTo)) return 'skipped';
     if (entry.json !== undefined && this.#known?.delete(entry.fingerprint) === true) return 'skipped';
     return { entry, delta: this.#deltaOf(entry) };
   }
@@ -81,22 +90,25 @@ export class KindReader extends RingNode {
   finishWhole(): readonly Fingerprint[] {
     const absent = [...(this.#known ?? [])];
     this.#known = undefined;
+    this.#sequence = this.#log.last;
     return absent;
   }
 
   close(): void {
     this.leave();
-    this.#log.onClose(this);
+  }
+
+  #leapOver(to: number): void {
+    if (this.#leapTo === 0) this.#leapFrom = this.#sequence;
+    this.#leapTo = to;
   }
 
   #deltaOf(entry: LogEntry): EntryDelta | undefined {
     const delta = this.#log.deltaOf(entry);
     if (delta === undefined) return undefined;
-    const { fingerprint, sequence, readers, isCommon } = delta.base;
-    const hasBase =
-      readers.includes(this.number) ||
-      (isCommon && this.#begin >= sequence) ||
-      this.#known?.delete(fingerprint) === true;
+    const { fingerprint, sequence } = delta.base;
+    const wasLeapt = sequence > this.#leapFrom && sequence <= this.#leapTo;
+    const hasBase = this.#known === undefined ? !wasLeapt : this.#known.delete(fingerprint);
     return hasBase ? delta : undefined;
   }
 

@@ -194,12 +194,12 @@ export class KindSource implements SourceKind {
     // In the order in which they came to be, since whoever follows has a history.
     for (const object of objects.toSorted((one, other) => one.version - other.version)) {
       gone.delete(`${object.namespace}/${object.name}`);
-      if (!this.#put(object, end)) return;
+      if (!this.#put(object, end, true)) return;
       await breathe();
     }
     for (const key of gone) {
       const slash = key.indexOf('/');
-      log.delete(key.slice(0, slash), key.slice(slash + 1), version);
+      log.delete(key.slice(0, slash), key.slice(slash + 1), version, true);
       await breathe();
     }
     this.#version = version;
@@ -217,7 +217,12 @@ export class KindSource implements SourceKind {
     this.#options.onChange();
   }
 
-  #put({ namespace, name, version, bytes }: RawObject, end: (reason: 'TooLarge') => void): boolean {
+  /** `isLeap`: it comes from a list, which does not tell what was between. */
+  #put(
+    { namespace, name, version, bytes }: RawObject,
+    end: (reason: 'TooLarge') => void,
+    isLeap = false,
+  ): boolean {
     const { dropManagedFields, hasRoom, clock } = this.#options;
     const json = dropManagedFields ? spliceMetadata(bytes, { drop: ['managedFields'] }) : bytes;
     const tooLarge =
@@ -227,7 +232,7 @@ export class KindSource implements SourceKind {
           ? undefined
           : 'the memory for all kinds is used up';
     if (tooLarge === undefined) {
-      this.#log.put(namespace, name, version, json);
+      this.#log.put(namespace, name, version, json, isLeap);
       return true;
     }
     // A part would look like deletions: it is all or nothing.

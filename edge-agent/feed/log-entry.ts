@@ -22,7 +22,7 @@ export class RingNode {
   }
 }
 
-/** The newest state of an object, or that it is gone, at its place in the log. */
+/** One state of an object, or that it is gone, at its place in the log. */
 export class LogEntry extends RingNode {
   readonly namespace: string;
   readonly name: string;
@@ -33,9 +33,11 @@ export class LogEntry extends RingNode {
   /** Undefined: deleted. */
   readonly json: Buffer | undefined;
   readonly fingerprint: Fingerprint;
-  /** An older state that some reader may have. */
+  /** A later one is in the log: this is history. */
+  isSuperseded = false;
+  /** The state before, until the difference from it is made. */
   base: EntryBase | undefined;
-  /** The difference from a base, made when it was first wanted. */
+  /** The difference from the state before, made when it was first wanted. */
   delta: EntryDelta | undefined;
 
   constructor(
@@ -55,18 +57,14 @@ export class LogEntry extends RingNode {
   }
 }
 
-/** An older state of an object, and who has it. */
+/** The state of an object before another. */
 export interface EntryBase {
   readonly json: Buffer;
   readonly fingerprint: Fingerprint;
   readonly sequence: number;
-  /** Numbers of the readers that had read it when it was replaced. */
-  readonly readers: readonly number[];
-  /** So had all that there were: then it is also held by whoever comes with a later cursor. */
-  readonly isCommon: boolean;
 }
 
-/** A state of an object as the difference from an older one. */
+/** A state of an object as the difference from the one before. */
 export interface EntryDelta {
   readonly base: Omit<EntryBase, 'json'>;
   readonly bytes: Buffer;

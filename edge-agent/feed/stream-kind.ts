@@ -48,6 +48,8 @@ export class StreamKind {
   #collecting: Set<Fingerprint> | undefined;
   #round = 0;
   #mark: Mark | undefined;
+  /** The replica has been told that what comes does not follow. */
+  #isLeaping = false;
   #state = '';
 
   constructor(index: number, source: SourceKind, cursors: Readonly<Record<string, number>>) {
@@ -104,7 +106,10 @@ export class StreamKind {
   read(batch: Batch): void {
     const reader = this.#reader;
     if (reader === undefined) return;
-    for (let next = reader.read(); next !== undefined; next = batch.isFull ? undefined : reader.read()) {
+    for (let isFirst = true; isFirst || !batch.isFull; isFirst = false) {
+      if (reader.leaps !== this.#isLeaping) this.#close(batch, reader);
+      const next = reader.read();
+      if (next === undefined) break;
       if (next === 'skipped') continue;
       const { entry, delta } = next;
       const { namespace, name, version, json } = entry;
@@ -133,6 +138,7 @@ export class StreamKind {
     this.#reader?.close();
     this.#reader = reader;
     this.#mark = undefined;
+    this.#isLeaping = false;
   }
 
   #close(batch: Batch, reader: KindReader): void {
@@ -143,10 +149,12 @@ export class StreamKind {
       if (!atEnd || !health.isSynced) return;
       batch.add({ type: 'absent', kind: this.#index, version, round: this.#round, fingerprints: reader.finishWhole() });
     }
+    this.#isLeaping = reader.leaps;
     const mark: Mark = {
       type: 'mark',
       kind: this.#index,
       sequence: reader.sequence,
+      isLeaping: reader.leaps,
       isCurrent: atEnd && health.isLive,
       version: atEnd && health.isSynced ? version : 0,
     };
@@ -154,6 +162,7 @@ export class StreamKind {
     if (
       last?.sequence === mark.sequence &&
       last.isCurrent === mark.isCurrent &&
+      last.isLeaping === mark.isLeaping &&
       (last.version === mark.version || mark.version === 0)
     )
       return;

@@ -71,7 +71,7 @@ export const accessPolicyType: ResourceType = fleetType({
   shortNames: ['ap'],
   schema: {
     type: 'object',
-    description: 'Who may do what at which edges. What no policy allows is denied.',
+    description: 'Who may do what at which edges. Kept and checked, and not enforced yet.',
     required: ['spec'],
     properties: {
       spec: {

@@ -24,7 +24,14 @@ export interface CodeBlock {
 /** Every page of the project, relative to the checkout. */
 export function pages(): string[] {
   const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name));
-  const others = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'tunnel/README.md'];
+  const others = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'tunnel/README.md',
+    'resources/README.md',
+    'resources/feed/README.md',
+  ];
   return [...others, ...docs.filter((name) => name.endsWith('.md')).toSorted()];
 }
 

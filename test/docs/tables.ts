@@ -4,15 +4,19 @@ import type { CodeEntry } from '../../base/code-table.ts';
 import { certCodes } from '../../certs/cert-error.ts';
 import { cliCodes } from '../../cli/cli-error.ts';
 import { serviceCodes } from '../../edge-agent/services/service-error.ts';
+import { registerCacheMetrics, type FeedClients, type ResourceCaches } from '../../gateway/cache/index.ts';
 import { frontCodes } from '../../gateway/front/index.ts';
 import { gatewayCodes } from '../../gateway/gateway-error.ts';
+import { registerReadCounts } from '../../gateway/kube/index.ts';
 import { ReplicaMetrics, type MetricSources } from '../../gateway/replica-metrics.ts';
+import { resourceCodes } from '../../resources/index.ts';
 import { storeCodes } from '../../store/store-error.ts';
 import { encodeFrame, defaultLimits, FrameType, type Frame } from '../../tunnel/index.ts';
 import { RecordType } from '../../tunnel/http-record.ts';
 import { tunnelCodes } from '../../tunnel/tunnel-error.ts';
 import { layers } from '../tooling/layers.ts';
 import { configTables } from './config-keys.ts';
+import { feedTables } from './feed-tables.ts';
 import { limitRows } from './limit-rows.ts';
 import { readPage, withTable, type PageTable } from './pages.ts';
 
@@ -22,6 +26,7 @@ const codeTables: Readonly<Record<string, Readonly<Record<string, CodeEntry>>>> 
   'certs': certCodes,
   'store': storeCodes,
   'api': apiCodes,
+  'resources': resourceCodes,
   'gateway': gatewayCodes,
   'gateway front': frontCodes,
   'edge-agent services': serviceCodes,
@@ -41,6 +46,7 @@ export async function pageTables(): Promise<PageTable[]> {
     frameTable(),
     exampleTable(),
     recordTable(),
+    ...feedTables(),
     limitTable(),
     ...configTables(),
     await metricTable(),
@@ -144,6 +150,13 @@ async function metricTable(): Promise<PageTable> {
   const sources = { tunnelSwitch: nothing, registry: { online: 0 }, endpoint, listener: { links: new Map() } };
   // oxlint-disable-next-line no-new -- it registers its metrics
   new ReplicaMetrics(metrics, sources as unknown as MetricSources);
+  const noCounts = { evictions: 0, snapshotsLoaded: 0, snapshotsWritten: 0, snapshotFailures: 0 };
+  registerReadCounts(metrics);
+  registerCacheMetrics(
+    metrics,
+    { edges: [], bytes: 0, counts: noCounts } as unknown as ResourceCaches,
+    { clients: new Map() } as unknown as FeedClients,
+  );
   const text = await metrics.text();
   const rows = [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gmu)].map(
     ([, name = '', help = '', type = '']) => [`\`${name}\``, type, help],
