@@ -14,6 +14,7 @@ export class HttpClient {
   /** Of the body, once the head has been read. */
   #left: number | undefined;
   #length = 0;
+  #firstAt: number | undefined;
   #pending: { resolve: (bytes: number) => void; reject: (error: Error) => void } | undefined;
   #failure: Error | undefined;
 
@@ -24,11 +25,17 @@ export class HttpClient {
     connection.on('close', () => this.#fail(new Error('the connection closed')));
   }
 
+  /** When the first byte of the last answer came, by `performance.now()`. */
+  get firstByteAt(): number | undefined {
+    return this.#firstAt;
+  }
+
   /** Resolves with the length of the body when all of it is here; rejects on any status but 200. */
   get(path: string): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure);
       this.#pending = { resolve, reject };
+      this.#firstAt = undefined;
       this.#connection.write(this.#request(path));
     });
   }
@@ -47,6 +54,7 @@ export class HttpClient {
   }
 
   #onData(chunk: Buffer): void {
+    this.#firstAt ??= performance.now();
     if (this.#left === undefined) {
       const bytes = this.#head === undefined ? chunk : Buffer.concat([this.#head, chunk]);
       const end = bytes.indexOf(endOfHead);

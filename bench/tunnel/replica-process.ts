@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { runtimeFlags, silentLog } from '../../base/index.ts';
 import { saveKeyStore } from '../../certs/index.ts';
 import { gatewayConfigSchema, startReplica } from '../../gateway/index.ts';
+import { defaultLimits, type TunnelLimits } from '../../tunnel/index.ts';
 import { serveAsChild, startChild, type Child } from '../baseline/child.ts';
 import type { PemCredentials } from '../baseline/credentials.ts';
 
@@ -13,12 +14,21 @@ export interface ReplicaPorts {
   readonly public: number;
 }
 
-/** A replica in a process of its own, with an empty store. */
-export async function startReplicaProcess(credentials: PemCredentials): Promise<Child<ReplicaPorts>> {
-  return await startChild(import.meta.filename, { credentials }, runtimeFlags);
+interface ReplicaProcessOptions {
+  readonly credentials: PemCredentials;
+  readonly limits: Partial<TunnelLimits>;
 }
 
-async function run({ credentials }: { readonly credentials: PemCredentials }): Promise<ReplicaPorts> {
+/** A replica in a process of its own, with an empty store. `flags`: Node's, besides those that a replica has. */
+export async function startReplicaProcess(
+  credentials: PemCredentials,
+  limits: Partial<TunnelLimits> = {},
+  flags: readonly string[] = [],
+): Promise<Child<ReplicaPorts>> {
+  return await startChild(import.meta.filename, { credentials, limits }, [...runtimeFlags, ...flags]);
+}
+
+async function run({ credentials, limits }: ReplicaProcessOptions): Promise<ReplicaPorts> {
   const folder = await mkdtemp(join(tmpdir(), 'causeway-bench-'));
   await saveKeyStore(join(folder, 'keys'), credentials);
   const port = { host: '127.0.0.1', port: 0 };
@@ -32,7 +42,12 @@ async function run({ credentials }: { readonly credentials: PemCredentials }): P
     store: { path: join(folder, 'store.db') },
     log: 'silent',
   });
-  const replica = await startReplica({ config, log: silentLog, version: '0.0.0' });
+  const replica = await startReplica({
+    config,
+    log: silentLog,
+    version: '0.0.0',
+    limits: { ...defaultLimits, ...limits },
+  });
   process.once('SIGTERM', () => {
     void rm(folder, { recursive: true }).finally(() => process.exit(0));
   });

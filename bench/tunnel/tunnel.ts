@@ -47,7 +47,8 @@ function throughFront(job: ClientJob): ClientJob {
   }
 }
 
-function allow(port: number, credentials: BenchCredentials, name: string): Promise<void> {
+/** Puts an edge on the whitelist. */
+export function allow(port: number, credentials: BenchCredentials, name: string): Promise<void> {
   const body = JSON.stringify({
     apiVersion: 'causeway.io/v1',
     kind: 'EdgeNode',

@@ -4,6 +4,8 @@ import { editHeldObject } from './held-object.ts';
 export interface HistoryLimits {
   readonly maxEvents: number;
   readonly maxEventBytes: number;
+  /** In place of `maxEventBytes` while there is no watch. */
+  readonly idleEventBytes: number;
 }
 
 /**
@@ -45,12 +47,13 @@ export class ChangeHistory {
   }
 
   /** Versions do not fall. `before` or `after` is missing when there was, or is, no object. */
-  push(version: number, before: HeldObject | undefined, after: HeldObject | undefined): void {
+  push(version: number, before: HeldObject | undefined, after: HeldObject | undefined, isWatched: boolean): void {
     const change = new Change(version, before, after, this);
     this.#changes.push(change);
     this.count(change.bytes);
-    const { maxEvents, maxEventBytes } = this.#limits;
-    while (this.#first < this.end && (this.end - this.#first > maxEvents || this.#bytes > maxEventBytes)) this.#drop();
+    const { maxEvents, maxEventBytes, idleEventBytes } = this.#limits;
+    const maxBytes = isWatched ? maxEventBytes : idleEventBytes;
+    while (this.#first < this.end && (this.end - this.#first > maxEvents || this.#bytes > maxBytes)) this.#drop();
   }
 
   at(number: number): Change | undefined {

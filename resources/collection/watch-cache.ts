@@ -24,6 +24,8 @@ export interface WatchCacheOptions {
   readonly maxEvents?: number;
   /** Bytes of superseded objects and of lines that went out, kept with them, at most. Default 64 MiB. */
   readonly maxEventBytes?: number;
+  /** As many while nobody watches: lists of the past, and who comes back to a watch, need less. Default `maxEventBytes`. */
+  readonly idleEventBytes?: number;
   /** How long a read waits for a version that has not come yet, ms. Default 3,000. */
   readonly maxWaitMs?: number;
   /** Begins complete and empty at this version. Default: reads wait for the first `replace`. */
@@ -69,8 +71,8 @@ export class WatchCache implements Collection {
     this.#changedAt = this.#version;
     this.#isLoaded = options.version !== undefined;
     if (this.#isLoaded) this.#gate.reach(this.#version);
-    const { maxEvents = 16_384, maxEventBytes = 64 * 1024 * 1024 } = options;
-    const history = new ChangeHistory({ maxEvents, maxEventBytes }, this.#version);
+    const { maxEvents = 16_384, maxEventBytes = 64 * 1024 * 1024, idleEventBytes = maxEventBytes } = options;
+    const history = new ChangeHistory({ maxEvents, maxEventBytes, idleEventBytes }, this.#version);
     this.#history = history;
     // The part of a cache that its watches see.
     const versionNow = (): number => this.#version;
@@ -294,7 +296,7 @@ export class WatchCache implements Collection {
     if (after !== undefined) this.#objectBytes += heldBytes(after);
     this.#changedAt = version;
     this.#events++;
-    this.#history.push(version, before, after);
+    this.#history.push(version, before, after, this.#watches.size > 0);
     for (const past of this.#states.keys()) if (past < this.#history.completeBehind) this.#states.delete(past);
     this.#wakeSoon();
   }

@@ -460,3 +460,15 @@ class SteppingClock implements Clock {
     setImmediate(run);
   }
 }
+
+t.test('while nobody watches less of the past is kept', async (t) => {
+  for (const isWatched of [true, false]) {
+    const cache = new WatchCache(podType, { version: 0, maxEventBytes: 1_000_000, idleEventBytes: 0 });
+    const watch = isWatched ? await cache.watch({ selector: everything, from: 0 }, ignore) : undefined;
+    for (let version = 1; version <= 10; version++) cache.put(heldPod('p', version));
+    const past = cache.list({ ...all, at: { match: 'exact', version: 5 } });
+    if (isWatched) t.match(await past, { version: 5 });
+    else await t.rejects(past, { code: 'version-expired' });
+    watch?.close();
+  }
+});
