@@ -156,6 +156,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       caches,
       edge: (edge) => facts.view(edge),
       counts,
+      version,
       wallClock: Date.now,
       onError: onFault,
     });
@@ -165,6 +166,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       views,
       edges: (kind) => facts.fleetEdges(kind),
       counts,
+      version,
       clock,
       onError: onFault,
     });

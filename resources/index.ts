@@ -31,7 +31,6 @@ export { resourceCodes, resourceError } from './resource-error.ts';
 export { ageOf } from './types/age.ts';
 export { versionDocument } from './types/discovery.ts';
 export {
-  apiVersionOf,
   qualifiedName,
   type ObjectSchema,
   type PrinterColumn,

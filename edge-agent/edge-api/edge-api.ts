@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,6 @@ import {
   ApiServer,
   embeddedTypes,
   fullAccess,
-  loadDefinitions,
   ResourceApi,
   ResourceApis,
   StoreFeed,
@@ -16,6 +15,7 @@ import {
   type ResourceType,
 } from '../../resources/index.ts';
 import { openEmbeddedStore } from '../../store/index.ts';
+import { readDefinitions } from './definitions.ts';
 import { EventExpiry } from './event-expiry.ts';
 import { namespaceHooks, Namespaces } from './namespaces.ts';
 import { readNodeFacts } from './node-facts.ts';
@@ -65,10 +65,9 @@ export async function startEdgeApi(options: EdgeApiOptions): Promise<EdgeApi> {
     lifecycle.onClose('store feed', () => feed.close());
 
     const apis = new ResourceApis({ onBackgroundError: (error) => log.warn('edge-api-cleanup-failed', { error }) });
-    const custom = await Promise.all(
-      definitions.map(async (file) => loadDefinitions(await readFile(file, 'utf8'), file)),
-    );
-    const types = [...embeddedTypes, ...custom.flat()];
+    const custom = await readDefinitions(definitions, wallClock());
+    apis.add(custom.api);
+    const types = [...embeddedTypes, ...custom.types];
     for (const type of types) {
       const collection = await feed.collection(keptAs(type, types));
       apis.add(new ResourceApi({ type, collection, hooks: hooksOf(type), wallClock }));

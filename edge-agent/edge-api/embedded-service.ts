@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { feedConfigSchema } from '../feed/index.ts';
-import { qualifiedName, type ResourceType } from '../../resources/index.ts';
+import { qualifiedName, type ResourceApis } from '../../resources/index.ts';
 import type { Clock, Lifecycle, Log } from '../../base/index.ts';
 import type { AgentConfig, EmbeddedServiceConfig } from '../agent-config.ts';
 import { serviceError } from '../services/index.ts';
@@ -47,13 +47,14 @@ export async function startEmbedded(
       url: `http://${name}`,
       socketPath: api.socketPath,
       principalHeader: PRINCIPAL_HEADER,
-      cache:
-        service.cache ?? feedConfigSchema.parse({ resources: fedByDefault(Array.from(api.apis, ({ type }) => type)) }),
+      cache: service.cache ?? feedConfigSchema.parse({ resources: fedByDefault(api.apis) }),
     });
   }
   return declared;
 }
 
-function fedByDefault(types: readonly ResourceType[]): readonly string[] {
-  return types.map(qualifiedName).filter((name) => name !== 'secrets');
+/** All that changes; the definitions of kinds go out with the kinds. */
+function fedByDefault(apis: ResourceApis): readonly string[] {
+  const written = [...apis].filter(({ isWritable }) => isWritable);
+  return written.map(({ type }) => qualifiedName(type)).filter((name) => name !== 'secrets');
 }

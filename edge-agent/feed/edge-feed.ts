@@ -57,6 +57,11 @@ export class EdgeFeed implements FeedSource {
     return this.#kinds.reduce((bytes, { log }) => bytes + log.bytes, 0);
   }
 
+  /** What is bounded by the configuration; histories have their own bound. */
+  get #objectBytes(): number {
+    return this.#kinds.reduce((bytes, { log }) => bytes + log.objectBytes, 0);
+  }
+
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -113,7 +118,7 @@ export class EdgeFeed implements FeedSource {
           dropManagedFields,
           secrets,
           nextSequence: () => ++this.#sequence,
-          hasRoom: (bytes) => this.bytes + bytes <= maxBytes,
+          hasRoom: (bytes) => this.#objectBytes + bytes <= maxBytes,
           unreachableSince: () => this.#unreachableSince,
           onChange: () => this.#changed(),
           clock,

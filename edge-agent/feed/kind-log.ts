@@ -39,9 +39,10 @@ export class KindLog implements ReadLog {
   #baseBytes = 0;
   #last = 0;
   #forgotten = 0;
-  #leap = 0;
-  /** How far anybody has ever read: nobody goes on from before the first. */
-  #read = 0;
+  #dropped = 0;
+  #leapTo = 0;
+  /** Somebody has read, and may go on. */
+  #isRead = false;
 
   constructor(options: KindLogOptions) {
     const mib = 1024 * 1024;
@@ -49,6 +50,12 @@ export class KindLog implements ReadLog {
     this.#floor.moveBehind(this.end);
   }
 
+  /** Of the newest states. */
+  get objectBytes(): number {
+    return this.#bytes;
+  }
+
+  /** Of all that is kept. */
   get bytes(): number {
     return this.#bytes + this.#historyBytes + this.#baseBytes;
   }
@@ -66,8 +73,12 @@ export class KindLog implements ReadLog {
     return this.#forgotten;
   }
 
-  get leap(): number {
-    return this.#leap;
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  get leapTo(): number {
+    return this.#leapTo;
   }
 
   get last(): number {
@@ -88,7 +99,7 @@ export class KindLog implements ReadLog {
     const old = this.#entries.get(`${namespace}/${name}`);
     if (old?.json !== undefined && old.fingerprint === fingerprint) return false;
     const entry = new LogEntry({ namespace, name }, this.#next(), version, json, fingerprint);
-    if (old !== undefined) this.#supersede(old);
+    if (old !== undefined) this.#supersede(old, entry.sequence);
     this.#append(entry, isLeap);
     if (old?.json !== undefined) {
       const { json: before, fingerprint: known, sequence } = old;
@@ -100,8 +111,9 @@ export class KindLog implements ReadLog {
   delete(namespace: string, name: string, version: number, isLeap = false): boolean {
     const old = this.#entries.get(`${namespace}/${name}`);
     if (old?.json === undefined) return false;
-    this.#supersede(old);
-    this.#append(new LogEntry({ namespace, name }, this.#next(), version, undefined, 0n), isLeap);
+    const entry = new LogEntry({ namespace, name }, this.#next(), version, undefined, 0n);
+    this.#supersede(old, entry.sequence);
+    this.#append(entry, isLeap);
     for (const oldest of this.#tombstones) {
       if (this.#tombstones.size <= this.#options.maxTombstones) break;
       this.#forgotten = Math.max(this.#forgotten, oldest.sequence);
@@ -125,8 +137,8 @@ export class KindLog implements ReadLog {
     return readerBehind(this.end, new KindReader(this, { sequence: 0, known, safe: this.#last }));
   }
 
-  onRead(sequence: number): void {
-    this.#read = Math.max(this.#read, sequence);
+  onRead(): void {
+    this.#isRead = true;
   }
 
   /** The difference from the state before; it is made once for all readers. */
@@ -148,7 +160,7 @@ export class KindLog implements ReadLog {
   }
 
   #append(entry: LogEntry, isLeap: boolean): void {
-    if (isLeap) this.#leap = entry.sequence;
+    if (isLeap) this.#leap(entry.sequence, entry.sequence);
     this.#entries.set(`${entry.namespace}/${entry.name}`, entry);
     entry.moveBehind(this.end.previous);
     if (entry.json === undefined) {
@@ -160,15 +172,15 @@ export class KindLog implements ReadLog {
   }
 
   /** There is a newer one. While nobody has read anything nobody goes on from anywhere, and there is no history. */
-  #supersede(entry: LogEntry): void {
+  #supersede(entry: LogEntry, by: number): void {
     this.#tombstones.delete(entry);
     if (entry.json !== undefined) {
       this.#digest.remove(entry.fingerprint);
       this.#bytes -= entry.json.length;
     }
-    entry.isSuperseded = true;
+    entry.supersededBy = by;
     this.#historyBytes += historyBytesOf(entry);
-    if (this.#read === 0 || entry.sequence <= this.#floorSequence) this.#drop(entry);
+    if (!this.#isRead || entry.sequence <= this.#floorSequence) this.#drop(entry, by);
     while (this.#historyBytes > this.#options.maxHistoryBytes && this.#floor.next !== this.end) this.#raiseFloor();
   }
 
@@ -177,19 +189,24 @@ export class KindLog implements ReadLog {
     this.#floor.moveBehind(node);
     if (!(node instanceof LogEntry)) return;
     this.#floorSequence = node.sequence;
-    if (node.isSuperseded) this.#drop(node);
+    if (node.supersededBy !== undefined) this.#drop(node, node.supersededBy);
   }
 
   /** Whoever has not read it does not get it any more. */
-  #drop(entry: LogEntry): void {
+  #drop(entry: LogEntry, successor: number): void {
     this.#historyBytes -= historyBytesOf(entry);
-    this.#leap = Math.max(this.#leap, entry.sequence);
+    this.#leap(entry.sequence, successor);
     this.#forgetBase(entry);
     entry.leave();
   }
 
+  #leap(missing: number, to: number): void {
+    this.#dropped = Math.max(this.#dropped, missing);
+    this.#leapTo = Math.max(this.#leapTo, to);
+  }
+
   #keepBase(entry: LogEntry, base: EntryBase): void {
-    if (this.#read === 0) return;
+    if (!this.#isRead) return;
     entry.base = base;
     this.#based.add(entry);
     this.#baseBytes += base.json.length;

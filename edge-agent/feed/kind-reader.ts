@@ -6,11 +6,12 @@ export interface ReadLog {
   readonly end: RingNode;
   /** The sequence of the newest deletion that is not remembered any more. */
   readonly forgotten: number;
-  /** The newest sequence up to which changes may be missing. */
-  readonly leap: number;
+  /** The newest sequence that is missing: who has not read that far leaps, up to where the newest of what is missing was superseded. */
+  readonly dropped: number;
+  readonly leapTo: number;
   /** The newest sequence. */
   readonly last: number;
-  onRead(sequence: number): void;
+  onRead(): void;
   deltaOf(entry: LogEntry): EntryDelta | undefined;
 }
 
@@ -30,7 +31,7 @@ export class KindReader extends RingNode {
   #known: Set<Fingerprint> | undefined;
   #sequence: number;
   readonly #safe: number;
-  /** Between these changes were left out. */
+  /** Between these changes were left out, in the last leap: at its end the reader has every state of then. */
   #leapFrom = 0;
   #leapTo = 0;
 
@@ -64,7 +65,7 @@ export class KindReader extends RingNode {
 
   /** What comes next does not follow what was read: some of the changes between are not kept. */
   get leaps(): boolean {
-    return !this.isWhole && Math.max(this.#log.leap, this.#leapTo) > this.#sequence;
+    return !this.isWhole && Math.max(this.#log.dropped, this.#leapTo) > this.#sequence;
   }
 
   /**
@@ -74,11 +75,15 @@ export class KindReader extends RingNode {
   read(): { readonly entry: LogEntry; readonly delta: EntryDelta | undefined } | 'skipped' | undefined {
     const entry = this.#ahead();
     if (entry === undefined) return undefined;
-    if (!this.isWhole && this.#log.leap > this.#sequence) this.#leapOver(this.#log.leap);
+    if (!this.isWhole && this.#log.dropped > this.#sequence) this.#leap(this.#log.leapTo);
     this.moveBehind(entry);
     this.#sequence = entry.sequence;
-    this.#log.onRead(entry.sequence);
-    if (entry.isSuperseded && (this.isWhole || entry.sequence <= this.#leapTo)) return 'skipped';
+    this.#log.onRead();
+    const isInLeap = entry.sequence <= this.#leapTo;
+    if (entry.supersededBy !== undefined && (this.isWhole || isInLeap)) {
+      if (isInLeap) this.#leapTo = Math.max(this.#leapTo, entry.supersededBy);
+      return 'skipped';
+    }
     if (entry.json !== undefined && this.#known?.delete(entry.fingerprint) === true) return 'skipped';
     return { entry, delta: this.#deltaOf(entry) };
   }
@@ -91,6 +96,7 @@ export class KindReader extends RingNode {
     const absent = [...(this.#known ?? [])];
     this.#known = undefined;
     this.#sequence = this.#log.last;
+    this.#log.onRead();
     return absent;
   }
 
@@ -98,18 +104,18 @@ export class KindReader extends RingNode {
     this.leave();
   }
 
-  #leapOver(to: number): void {
-    if (this.#leapTo === 0) this.#leapFrom = this.#sequence;
-    this.#leapTo = to;
+  #leap(to: number): void {
+    if (this.#sequence >= this.#leapTo) this.#leapFrom = this.#sequence;
+    this.#leapTo = Math.max(this.#leapTo, to);
   }
 
   #deltaOf(entry: LogEntry): EntryDelta | undefined {
     const delta = this.#log.deltaOf(entry);
     if (delta === undefined) return undefined;
     const { fingerprint, sequence } = delta.base;
-    const wasLeapt = sequence > this.#leapFrom && sequence <= this.#leapTo;
-    const hasBase = this.#known === undefined ? !wasLeapt : this.#known.delete(fingerprint);
-    return hasBase ? delta : undefined;
+    if (this.#known !== undefined) return this.#known.delete(fingerprint) ? delta : undefined;
+    // In a leap, what was before may be one of those that were left out.
+    return entry.sequence > this.#leapTo || sequence <= this.#leapFrom ? delta : undefined;
   }
 
   #ahead(): LogEntry | undefined {

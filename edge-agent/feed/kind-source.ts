@@ -218,11 +218,7 @@ export class KindSource implements SourceKind {
   }
 
   /** `isLeap`: it comes from a list, which does not tell what was between. */
-  #put(
-    { namespace, name, version, bytes }: RawObject,
-    end: (reason: 'TooLarge') => void,
-    isLeap = false,
-  ): boolean {
+  #put({ namespace, name, version, bytes }: RawObject, end: (reason: 'TooLarge') => void, isLeap = false): boolean {
     const { dropManagedFields, hasRoom, clock } = this.#options;
     const json = dropManagedFields ? spliceMetadata(bytes, { drop: ['managedFields'] }) : bytes;
     const tooLarge =

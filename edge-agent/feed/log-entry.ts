@@ -33,8 +33,8 @@ export class LogEntry extends RingNode {
   /** Undefined: deleted. */
   readonly json: Buffer | undefined;
   readonly fingerprint: Fingerprint;
-  /** A later one is in the log: this is history. */
-  isSuperseded = false;
+  /** The sequence of the state that came after it: then this is history. */
+  supersededBy: number | undefined;
   /** The state before, until the difference from it is made. */
   base: EntryBase | undefined;
   /** The difference from the state before, made when it was first wanted. */

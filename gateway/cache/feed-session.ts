@@ -182,8 +182,9 @@ export class FeedSession implements Feeding {
       case 'mark': {
         const kind = this.#kindOf(record.kind);
         if (kind.round !== undefined || kind.copy === undefined) return;
-        kind.copy.mark({ feed: this.#feed ?? '', sequence: record.sequence }, record.version, record.isCurrent);
         this.#touched.add(kind.copy);
+        if (record.isLeaping) kind.copy.leap();
+        else kind.copy.mark({ feed: this.#feed ?? '', sequence: record.sequence }, record.version, record.isCurrent);
         return;
       }
       case 'state':

@@ -42,7 +42,7 @@ export interface Cursor {
 /** Of an object beside its JSON: itself, its labels, its places in maps. */
 const OBJECT_BYTES = 600;
 /** What watches, exact lists and further pages are answered from. */
-const HISTORY = { maxEvents: 8192, maxEventBytes: 4 * 1024 * 1024 };
+const HISTORY = { maxEvents: 8192, maxEventBytes: 32 * 1024 * 1024, idleEventBytes: 4 * 1024 * 1024 };
 /** A history that is void costs all watches a list: not more often than this. */
 const REPLACE_MS = 10_000;
 
@@ -66,6 +66,8 @@ export class KindCopy implements CachedKind {
   #cursor: Cursor | undefined;
   /** Something was applied that the cursor does not say. */
   #isUnmarked = true;
+  /** What comes are newest states, with changes between them left out; `told`: such a one has come. */
+  #leap: 'none' | 'open' | 'told' = 'none';
   /** Rises with every change. */
   changes = 0;
 
@@ -155,11 +157,11 @@ export class KindCopy implements CachedKind {
     const object = { namespace, name, version, json: held.json, labels, fields, fingerprint: fingerprintOf(held.json) };
     const old = this.#objects.get(key);
     if (old?.fingerprint === object.fingerprint) return;
+    this.#changed();
     if (old !== undefined) this.#forget(key, old);
     this.#objects.set(key, object);
     this.#digest.add(object.fingerprint);
     this.#objectBytes += object.json.length;
-    this.#changed();
     if (!this.collection.put(object)) this.#isBehind = true;
     this.#host.onPut(this, object);
   }
@@ -175,8 +177,8 @@ export class KindCopy implements CachedKind {
   remove(key: ObjectKey, version: number): void {
     const old = this.#objects.get(keyOf(key));
     if (old === undefined) return;
-    this.#forget(keyOf(key), old);
     this.#changed();
+    this.#forget(keyOf(key), old);
     if (!this.collection.remove(key.namespace, key.name, version)) this.#isBehind = true;
     this.#host.onRemove(this, old);
   }
@@ -188,6 +190,7 @@ export class KindCopy implements CachedKind {
 
   /** Everything has been sent: what is held is the whole. */
   complete(version: number): void {
+    this.#endLeap();
     if (this.#isComplete) return;
     this.#isComplete = true;
     if (this.#isBehind) {
@@ -202,6 +205,7 @@ export class KindCopy implements CachedKind {
 
   /** Everything up to a sequence, and with it up to a version, has been applied. */
   mark(cursor: Cursor, version: number, isCurrent: boolean): void {
+    this.#endLeap();
     this.#cursor = cursor;
     this.#isUnmarked = false;
     this.#isCurrent = isCurrent;
@@ -232,6 +236,13 @@ export class KindCopy implements CachedKind {
   doubt(): void {
     this.#isUnmarked = true;
     this.#isCurrent = false;
+    this.leap();
+  }
+
+  /** What comes up to the next cursor leaves changes out: as soon as it changes anything, whoever watches has to list anew. */
+  leap(): void {
+    if (this.#leap === 'none' && this.#isComplete) this.#leap = 'open';
+    this.#isUnmarked = true;
   }
 
   /** The stream is gone: nothing is known to be current. */
@@ -258,9 +269,19 @@ export class KindCopy implements CachedKind {
     if (this.#isCurrent && this.#isLive && !this.#isBehind) this.#syncedAt = Math.floor(this.#host.wallClock());
   }
 
+  /** Called before something changes. */
   #changed(): void {
     this.changes++;
     this.#isUnmarked = true;
+    if (this.#leap !== 'open') return;
+    this.#leap = 'told';
+    this.collection.reset();
+  }
+
+  /** Who has listed meanwhile has listed a state that never was. */
+  #endLeap(): void {
+    if (this.#leap === 'told') this.collection.reset();
+    this.#leap = 'none';
   }
 
   #forget(key: string, { fingerprint, json }: CopyObject): void {

@@ -11,7 +11,8 @@ export const joinTokenType: ResourceType = fleetType({
   hasStatus: true,
   schema: {
     type: 'object',
-    description: 'Leave to enrol, for one edge or for edges that get certain labels. Kept and checked, and not in use yet.',
+    description:
+      'Leave to enrol, for one edge or for edges that get certain labels. Kept and checked, and not in use yet.',
     required: ['spec'],
     properties: {
       spec: {

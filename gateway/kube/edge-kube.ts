@@ -4,7 +4,6 @@ import {
   answerRead,
   ApiServer,
   isWatch,
-  parseRequestPath,
   ResourceApi,
   ResourceApis,
   resourceError,
@@ -12,18 +11,17 @@ import {
   sendError,
   WatchCache,
   type Access,
-  type AccessAttributes,
   type RequestPath,
   type ResourcePath,
 } from '../../resources/index.ts';
 import type { CachedKind, EdgeCache } from '../cache/index.ts';
 import { tunnelError } from '../../tunnel/index.ts';
-import { routeOf, type ServiceRoute } from '../front/index.ts';
 import { gatewayError } from '../gateway-error.ts';
 import { requireAccess } from '../stream-access.ts';
-import { cachedHeaders, edgeStateOf, forwardedStatus } from './cache-headers.ts';
+import { answerAbsence } from './absence.ts';
+import { cachedHeaders, edgeStateOf, forwardedStatus, wholeSeconds } from './cache-headers.ts';
 import { answerNotModified, entityTag, entityTagOf, hasState } from './entity-tag.ts';
-import { KubeTargets, type KubeTarget } from './kube-target.ts';
+import { attributesOf, KubeTargets, type KubeTarget } from './kube-target.ts';
 import type { ReadCounts } from './read-counts.ts';
 import { readModeOf, type ReadDefault, type ReadMode } from './read-mode.ts';
 
@@ -46,6 +44,8 @@ export interface EdgeKubeOptions {
   readonly caches: { find(edge: string): EdgeCache | undefined };
   readonly edge: (name: string) => EdgeView;
   readonly counts: ReadCounts;
+  /** Our own release, for the `/version` of an edge that is away. */
+  readonly version: string;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   /** Told of what is a fault of ours. */
@@ -254,6 +254,8 @@ export class EdgeKube {
     const watched = isWatch(query) ? counts.watch(mode) : undefined;
     try {
       await answerRead({ request, response, api, access, path, query, headers });
+    } catch (error) {
+      answerAbsence(response, error, path, headers);
     } finally {
       watched?.();
     }
@@ -266,13 +268,20 @@ export class EdgeKube {
     if (!isOnline) read.response.setHeader('Causeway-Edge-State', edgeStateOf(read.view));
     // kubectl asks ten times and more: a wait each time would be minutes.
     if (!isOnline && this.#options.wallClock() - (lastContact ?? 0) > AWAITED_MS)
-      throw tunnelError('not-opened', { detail: read.edge, retryAfterMs: 1000 });
+      throw tunnelError('not-opened', { detail: this.#absenceOf(read), retryAfterMs: 1000 });
     if (instead === undefined) read.forward();
     else
       read.forward((failure) => {
         read.response.removeHeader('Cache-Status');
         instead(failure);
       });
+  }
+
+  #absenceOf({ request, edge, view }: Read): string {
+    const since = view.lastContact === undefined ? '' : `, last in contact ${wholeSeconds(view.lastContact)}`;
+    const isHeld = this.#options.caches.find(edge)?.kinds.some(({ held }) => held) === true;
+    const instead = isHeld && request.method === 'GET' ? '; resourceVersion=0 reads what was known of it then' : '';
+    return `${edge}${since}${instead}`;
   }
 
   /** What an edge's API offers, from the kinds of it that are held. */
@@ -287,7 +296,8 @@ export class EdgeKube {
       const apis = new ResourceApis();
       for (const { type, held } of cache.kinds)
         if (held) apis.add(new ResourceApi({ collection: new WatchCache(type, { version: 1 }), edge }));
-      server = new ApiServer({ apis, onError: this.#options.onError });
+      const { version, onError } = this.#options;
+      server = new ApiServer({ apis, version, onError });
       this.#documents.set(edge, server);
     }
     const { isOnline, lastContact } = view;
@@ -314,10 +324,4 @@ function isAnyJson(accept: string | undefined): boolean {
 
 function versionOf({ collection }: CachedKind): number {
   return collection instanceof WatchCache ? collection.version : 0;
-}
-
-function attributesOf(edge: string, path: ResourcePath, watch: boolean): AccessAttributes {
-  const { group, resource, subresource, namespace, name } = path;
-  const verb = watch ? 'watch' : name === '' ? 'list' : 'get';
-  return { edge, verb, group, resource, subresource, namespace, name };
 }

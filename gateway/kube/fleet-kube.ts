@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock } from '../../base/index.ts';
+import { CodedError, type Clock } from '../../base/index.ts';
 import {
   answerRead,
   ApiServer,
@@ -14,6 +14,7 @@ import {
   type ResourcePath,
 } from '../../resources/index.ts';
 import { gatewayError } from '../gateway-error.ts';
+import { answerAbsence } from './absence.ts';
 import { answerNotModified, entityTagOf, hasState } from './entity-tag.ts';
 import { fleetAccess } from './fleet-access.ts';
 import { coverageHeaders, coverageOf, namesOf, type FleetCoverage, type FleetEdge } from './fleet-coverage.ts';
@@ -32,6 +33,8 @@ export interface FleetKubeOptions {
   /** Edges on the whitelist that were registered once; what they feed is asked of the kind. */
   readonly edges: (kind: Pick<ResourcePath, 'group' | 'resource'>) => readonly FleetEdge[];
   readonly counts: ReadCounts;
+  /** Our own release, for `/version`. */
+  readonly version: string;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
 }
@@ -111,6 +114,8 @@ export class FleetKube {
     const watched = isWatch(query) ? counts.watch('fleet') : undefined;
     try {
       await answerRead({ request, response, api, access: ofFleet, path, query, headers });
+    } catch (error) {
+      answerAbsence(response, namingEdges(error, path, edges), path, headers);
     } finally {
       watched?.();
     }
@@ -143,11 +148,22 @@ export class FleetKube {
   }
 
   #server(): ApiServer {
-    const apis = this.#options.views.offered;
-    if (this.#documents?.apis !== apis)
-      this.#documents = { apis, server: new ApiServer({ apis, onError: this.#options.onError }) };
+    const { views, version, onError } = this.#options;
+    const apis = views.offered;
+    if (this.#documents?.apis !== apis) this.#documents = { apis, server: new ApiServer({ apis, version, onError }) };
     return this.#documents.server;
   }
+}
+
+/** A name of an edge's own is looked for here by those who do not know that names begin with the edge. */
+function namingEdges(error: unknown, { name }: ResourcePath, edges: readonly FleetEdge[]): unknown {
+  if (!(error instanceof CodedError) || error.code !== 'object-not-found') return error;
+  if (edges.some((edge) => name.startsWith(`${edge.name}.`))) return error;
+  const message = `${error.message}: here names begin with the edge, as EDGE.${name}`;
+  return new CodedError(error.code, message, {
+    status: error.status,
+    fix: 'list what there is, and take names from there',
+  });
 }
 
 function attributesOf({ group, resource, namespace, name }: ResourcePath, query: URLSearchParams): AccessAttributes {

@@ -27,6 +27,7 @@ interface OpenView {
   readonly following: { close(): void };
 }
 
+const readOnly = 'the edges together are read only; write at one of them, under /edges/EDGE/kube';
 const readVerbs: readonly Verb[] = ['get', 'list', 'watch'];
 
 /** The views that somebody has asked for; each is kept from then on, since it costs references only and a watch may come back to it. */
@@ -45,7 +46,7 @@ export class FleetViews {
     if (this.#offered !== undefined) return this.#offered;
     const apis = new ResourceApis();
     for (const type of this.#allTypes().values())
-      apis.add(new ResourceApi({ collection: new WatchCache(type, { version: 1 }) }));
+      apis.add(new ResourceApi({ collection: new WatchCache(type, { version: 1 }), readOnly }));
     this.#offered = apis;
     return apis;
   }
@@ -58,7 +59,7 @@ export class FleetViews {
     if (type === undefined || open !== undefined) return open;
     const view = new FleetView(type, this.#options.cursor, this.#options.clock);
     const following = this.#options.caches.follow({ group: type.group, resource: type.resource }, view);
-    const opened = { view, api: new ResourceApi({ collection: view.collection }), following };
+    const opened = { view, api: new ResourceApi({ collection: view.collection, readOnly }), following };
     this.#views.set(key, opened);
     return opened;
   }

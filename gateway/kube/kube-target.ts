@@ -1,5 +1,11 @@
 import { BoundedMap } from '../../base/index.ts';
-import { isWatch, parseRequestPath, type AccessAttributes, type RequestPath } from '../../resources/index.ts';
+import {
+  isWatch,
+  parseRequestPath,
+  type AccessAttributes,
+  type RequestPath,
+  type ResourcePath,
+} from '../../resources/index.ts';
 import { routeOf, type ServiceRoute } from '../front/index.ts';
 
 /** What the target of a request for the Kubernetes API of an edge says. Shared by all who ask for the same: not to be changed. */
@@ -10,7 +16,6 @@ export interface KubeTarget {
   /** Undefined when it is none of a Kubernetes API. */
   readonly path: RequestPath | undefined;
   readonly query: URLSearchParams;
-  readonly isWatch: boolean;
   /** What is asked for, where it names a resource. */
   readonly asked: AccessAttributes | undefined;
   /** One object, in whatever state there is. */
@@ -51,10 +56,10 @@ function kubeTargetOf({ edge, path: target }: ServiceRoute): KubeTarget {
   const at = target.indexOf('?');
   const path = pathOf(at === -1 ? target : target.slice(0, at));
   const query = new URLSearchParams(at === -1 ? '' : target.slice(at + 1));
-  const isWatched = isWatchQuery(query);
-  const asked = attributesOf(edge, path, isWatched);
+  const watched = isWatchQuery(query);
+  const asked = path?.kind === 'resource' ? attributesOf(edge, path, watched) : undefined;
   const isPlainGet = asked?.verb === 'get' && asked.subresource === '' && query.toString() === 'resourceVersion=0';
-  return { edge, target, path, query, isWatch: isWatched, asked, isPlainGet };
+  return { edge, target, path, query, asked, isPlainGet };
 }
 
 /** What cannot be read here may still mean something to the edge. */
@@ -66,6 +71,7 @@ function pathOf(path: string): RequestPath | undefined {
   }
 }
 
+/** A flag that cannot be read is found again, and refused, by whoever answers. */
 function isWatchQuery(query: URLSearchParams): boolean {
   try {
     return isWatch(query);
@@ -74,8 +80,8 @@ function isWatchQuery(query: URLSearchParams): boolean {
   }
 }
 
-function attributesOf(edge: string, path: RequestPath | undefined, watch: boolean): AccessAttributes | undefined {
-  if (path?.kind !== 'resource') return undefined;
+/** What is asked for, for the policy. */
+export function attributesOf(edge: string, path: ResourcePath, watch: boolean): AccessAttributes {
   const { group, resource, subresource, namespace, name } = path;
   const verb = watch ? 'watch' : name === '' ? 'list' : 'get';
   return { edge, verb, group, resource, subresource, namespace, name };

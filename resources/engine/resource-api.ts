@@ -39,6 +39,8 @@ export interface ResourceApiOptions {
   readonly type?: ResourceType;
   /** The edge whose objects these are, for the policy. Default empty: the fleet's own. */
   readonly edge?: string;
+  /** Why nothing is written here, and where else it is, for those who try. Only for a collection that is read only. */
+  readonly readOnly?: string;
   readonly hooks?: ResourceHooks;
   /** Milliseconds since 1970. Default the machine's clock. */
   readonly wallClock?: () => number;
@@ -64,17 +66,19 @@ export class ResourceApi {
   readonly collection: Collection;
   readonly #writable: WritableCollection | undefined;
   readonly #rules: BuiltInRules;
+  readonly #readOnly: string | undefined;
   readonly #hooks: ResourceHooks;
   readonly #wallClock: () => number;
   readonly #goneListeners = new Set<GoneListener>();
 
-  constructor({ collection, type, edge = '', hooks = {}, wallClock = Date.now }: ResourceApiOptions) {
+  constructor({ collection, type, edge = '', readOnly, hooks = {}, wallClock = Date.now }: ResourceApiOptions) {
     const served = type === undefined ? collection : servedAs(type, collection);
     this.type = type ?? collection.type;
     this.collection = served;
     this.edge = edge;
     this.#writable = isWritable(served) ? served : undefined;
     this.#rules = builtInRules(this.type);
+    this.#readOnly = readOnly;
     this.#hooks = hooks;
     this.#wallClock = wallClock;
   }
@@ -87,6 +91,12 @@ export class ResourceApi {
   supports(verb: Verb): boolean {
     const reads = verb === 'get' || verb === 'list' || verb === 'watch';
     return this.type.verbs.includes(verb) && (reads || this.isWritable);
+  }
+
+  /** What says that a verb is not to be had here: `verb-unsupported`. */
+  unsupported(verb: Verb): CodedError {
+    const why = this.#readOnly === undefined ? '' : `: ${this.#readOnly}`;
+    return resourceError('verb-unsupported', { detail: `${verb} ${qualifiedName(this.type)}${why}` });
   }
 
   /** Throws `object-not-found`. */
@@ -331,16 +341,12 @@ export class ResourceApi {
       const what = subresource === '' ? qualifiedName(this.type) : `${qualifiedName(this.type)}/${subresource}`;
       throw accessDenied(this.type, name, `${access.principal} may not ${verb} ${what}${where}`);
     }
-    if (!this.supports(verb)) throw this.#unsupported(verb);
+    if (!this.supports(verb)) throw this.unsupported(verb);
   }
 
   #requireWritable(verb: Verb): WritableCollection {
-    if (this.#writable === undefined) throw this.#unsupported(verb);
+    if (this.#writable === undefined) throw this.unsupported(verb);
     return this.#writable;
-  }
-
-  #unsupported(verb: Verb): CodedError {
-    return resourceError('verb-unsupported', { detail: `${verb} ${qualifiedName(this.type)}` });
   }
 
   #attributes(verb: Verb, namespace: string, name: string, subresource: string): AccessAttributes {

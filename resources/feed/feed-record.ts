@@ -36,6 +36,8 @@ export type FeedRecord =
       readonly sequence: number;
       /** Nothing newer was known when it was sent, and the edge's API was well. */
       readonly isCurrent: boolean;
+      /** What comes behind it, up to the next that does not say so, are newest states: changes between were left out. It is no cursor. */
+      readonly isLeaping: boolean;
       /** The newest version of the edge's API that is contained; 0 where that is not known. */
       readonly version: number;
     }
@@ -52,6 +54,9 @@ export interface ObjectKey {
 const Type = { START: 1, KIND: 2, PUT: 3, DELTA: 4, DELETE: 5, ABSENT: 6, MARK: 7, STATE: 8, ALIVE: 9 } as const;
 /** From here up an unknown record is skipped, below it is an error. */
 const FIRST_SKIPPABLE_TYPE = 0x80;
+/** Bits of a mark. */
+const CURRENT = 1;
+const LEAPING = 2;
 const HEADER_BYTES = 5;
 const MAX_KEY_BYTES = 2 * 253 + 1;
 
@@ -81,7 +86,7 @@ export function encodeFeedRecord(record: FeedRecord): readonly Buffer[] {
       return framed(
         Type.MARK,
         numbers(record.kind, record.sequence, record.version),
-        Buffer.of(record.isCurrent ? 1 : 0),
+        Buffer.of((record.isCurrent ? CURRENT : 0) | (record.isLeaping ? LEAPING : 0)),
       );
     case 'state':
       return framed(Type.STATE, json({ kinds: record.kinds }));
@@ -135,8 +140,10 @@ function decodeBody(type: number, body: Buffer): FeedRecord | undefined {
     }
     case Type.MARK: {
       const [kind, sequence, version, flags] = [reader.kind(), reader.number(), reader.number(), reader.rest()];
-      if (flags.length !== 1) throw feedMalformed('a mark');
-      return { type: 'mark', kind, sequence, version, isCurrent: flags[0] === 1 };
+      const [bits = 0] = flags;
+      if (flags.length !== 1 || bits > (CURRENT | LEAPING)) throw feedMalformed('a mark');
+      const [isCurrent, isLeaping] = [(bits & CURRENT) !== 0, (bits & LEAPING) !== 0];
+      return { type: 'mark', kind, sequence, version, isCurrent, isLeaping };
     }
     case Type.STATE:
       return { type: 'state', ...parseState(body) };

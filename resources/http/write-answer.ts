@@ -5,8 +5,6 @@ import type { HeldObject, ListPage, ListQuery } from '../collection/collection.t
 import type { Subresource } from '../engine/object-rules.ts';
 import type { ResourceApi } from '../engine/resource-api.ts';
 import type { Deleted, Written } from '../engine/written.ts';
-import { resourceError } from '../resource-error.ts';
-import { qualifiedName } from '../types/resource-type.ts';
 import { sendAnswer, warningHeaders } from './answer.ts';
 import { prettyJson } from './json-parts.ts';
 import { sendList } from './list-answer.ts';
@@ -42,8 +40,7 @@ export type WriteVerb = 'create' | 'update' | 'patch' | 'delete' | 'deletecollec
 export async function answerWrite(verb: WriteVerb, write: WriteRequest): Promise<void> {
   const { request, api, path } = write;
   const subresource = subresourceOf(api.type, path);
-  if (!api.supports(verb) || (subresource !== '' && verb !== 'update' && verb !== 'patch'))
-    throw resourceError('verb-unsupported', { detail: `${verb} ${qualifiedName(api.type)}` });
+  if (!api.supports(verb) || (subresource !== '' && verb !== 'update' && verb !== 'patch')) throw api.unsupported(verb);
   const rendering = renderingOf(api.type, answerFormOf(request.headers.accept));
   switch (verb) {
     case 'create':

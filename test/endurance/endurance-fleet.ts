@@ -5,6 +5,8 @@ import { Child } from './child.ts';
 import type { Commands } from './role.ts';
 import type { AgentRole } from './roles/agent.ts';
 import type { ClientRole } from './roles/client.ts';
+import type { InformersOptions, InformersRole } from './roles/informers.ts';
+import type { KubeAgentRole } from './roles/kube-agent.ts';
 import type { OriginPorts, OriginRole } from './roles/origin.ts';
 import type { ReplicaRole } from './roles/replica.ts';
 import { WeakLinkChild } from './weak-link-child.ts';
@@ -14,12 +16,16 @@ export interface EnduranceOptions {
   readonly edges?: number;
   /** How the network of each of an agent's links behaves; without it there is none between. */
   readonly weak?: Omit<WeakLinkOptions, 'target' | 'port'>;
+  /** Edges with the embedded Kubernetes API, that a program at the edge can write to. Default false. */
+  readonly kube?: boolean;
   /** Origins of each edge, by their names; each serves all of `roles/origin.ts`, a service `NAME-KIND` each. Default `main`. */
   readonly origins?: readonly string[];
 }
 
 export interface EdgeParts {
   readonly agent: Child<AgentRole>;
+  /** The same process, where the edge has a Kubernetes API. */
+  readonly kube: Child<KubeAgentRole> | undefined;
   readonly origins: Readonly<Record<string, Child<OriginRole>>>;
   /** One for each link of the agent. */
   readonly weak: readonly WeakLinkChild[];
@@ -77,6 +83,17 @@ export class EnduranceFleet extends FleetAccess {
     return (await this.#start<ClientRole, object>(name, 'client', { config: this.clientConfig }))[0];
   }
 
+  /** A process with informers of `@kubernetes/client-node`. */
+  async startInformers(name: string, options: InformersOptions): Promise<Child<InformersRole>> {
+    return (await this.#start<InformersRole, object>(name, 'informers', options))[0];
+  }
+
+  /** The replica dies and comes again, with its store and on its ports, and nothing else that it had. */
+  async restartReplica(): Promise<void> {
+    await this.replica.stop();
+    await this.#startReplica();
+  }
+
   /** The network that the active link of an edge's agent goes over, and the others. */
   async weakLinks(
     edge = 'edge-1',
@@ -103,21 +120,25 @@ export class EnduranceFleet extends FleetAccess {
   }
 
   async #startReplica(): Promise<void> {
-    const anywhere = { host: '127.0.0.1', port: 0 };
+    const at = (port: number) => ({ host: '127.0.0.1', port });
+    const { link, api, public: open } = this.#ports;
     const options = {
       site: 'site-a',
       name: 'r0',
       keys: this.keyFolder('replica/site-a/r0'),
-      link: anywhere,
-      api: anywhere,
-      public: anywhere,
+      link: at(link),
+      api: at(api),
+      public: at(open),
       store: { path: `${this.folder}/store.db` },
       log: 'warn',
     };
     [this.#replica, this.#ports] = await this.#start<ReplicaRole, Ports>('replica', 'replica', options);
   }
 
-  async #startEdge(edge: string, { weak, origins = ['main'] }: EnduranceOptions): Promise<void> {
+  async #startEdge(
+    edge: string,
+    { weak, kube = false, origins = kube ? [] : ['main'] }: EnduranceOptions,
+  ): Promise<void> {
     const started: Record<string, Child<OriginRole>> = {};
     const services: object[] = [];
     for (const name of origins) {
@@ -137,8 +158,14 @@ export class EnduranceFleet extends FleetAccess {
     const gateways = weak === undefined ? [`127.0.0.1:${this.#ports.link}`] : networks.map(({ target }) => target);
     const options = { gateways, keys: this.keyFolder(`edge/${edge}`), services, log: 'error' };
     await this.allow(edge);
-    const [agent] = await this.#start<AgentRole, object>(`${edge} agent`, 'agent', options);
-    this.edges.set(edge, { agent, origins: started, weak: networks });
+    if (kube) {
+      const data = `${this.folder}/${edge}`;
+      const [agent] = await this.#start<KubeAgentRole, object>(`${edge} agent`, 'kube-agent', { ...options, data });
+      this.edges.set(edge, { agent, kube: agent, origins: started, weak: networks });
+    } else {
+      const [agent] = await this.#start<AgentRole, object>(`${edge} agent`, 'agent', options);
+      this.edges.set(edge, { agent, kube: undefined, origins: started, weak: networks });
+    }
   }
 
   async #start<C extends Commands, S>(name: string, role: string, options: object): Promise<[Child<C>, S]> {

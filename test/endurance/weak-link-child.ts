@@ -7,7 +7,7 @@ import type { Direction, WeakLinkOptions } from '../support/weak-link.ts';
 const PROGRAM = fileURLToPath(new URL('../support/weak-link-process.ts', import.meta.url));
 
 type Command =
-  | { readonly command: 'cutAll' | 'blackHole' | 'restore' }
+  | { readonly command: 'cutAll' | 'blackHole' | 'restore' | 'refuse' | 'admit' }
   | { readonly command: 'halfOpen'; readonly direction: Direction };
 
 /** `weak-link-process.ts`, from its parent's side. */

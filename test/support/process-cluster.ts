@@ -98,6 +98,7 @@ export class ProcessCluster extends FleetAccess {
     const config = {
       gateways: [`127.0.0.1:${this.#ports.link}`],
       keys: this.keyFolder(`edge/${edge}`),
+      data: join(this.folder, edge, 'data'),
       services: services?.(edge) ?? [],
       addresses,
       drainMs: 0,

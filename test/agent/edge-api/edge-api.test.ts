@@ -17,7 +17,8 @@ interface Answer {
 
 function call(api: EdgeApi, method: string, path: string, body?: object): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    const headers = body === undefined ? {} : { 'content-type': type };
     const sent = request({ socketPath: api.socketPath, method, path, headers }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -95,19 +96,75 @@ test('nothing can be made in a namespace that is not there', async (t) => {
   t.match(body, { kind: 'Status', reason: 'NotFound', message: 'namespaces "nowhere" not found' });
 });
 
+const NAMESPACES = '/api/v1/namespaces';
+const namespace = (name: string, finalizers: readonly string[] = []): object => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name, finalizers },
+});
+
+async function isGone(api: EdgeApi, name: string): Promise<boolean> {
+  return (await call(api, 'GET', `${NAMESPACES}/${name}`)).status === 404;
+}
+
 test('a namespace that is deleted takes with it what is in it', async (t) => {
   const api = await start(t);
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'short' } };
-  t.equal((await call(api, 'POST', '/api/v1/namespaces', namespace)).status, 201);
-  t.equal((await call(api, 'POST', '/api/v1/namespaces/short/configmaps', configMap('gone'))).status, 201);
+  t.equal((await call(api, 'POST', NAMESPACES, namespace('short'))).status, 201);
+  t.equal((await call(api, 'POST', `${NAMESPACES}/short/configmaps`, configMap('gone'))).status, 201);
   t.equal((await call(api, 'POST', CONFIG_MAPS, configMap('stays'))).status, 201);
-  t.equal((await call(api, 'DELETE', '/api/v1/namespaces/short')).status, 200);
-  const names = await waitFor('the namespace to be empty', async () => {
-    const { body } = await call(api, 'GET', '/api/v1/configmaps');
-    const found = (body['items'] as unknown as { metadata: { name: string } }[]).map(({ metadata }) => metadata.name);
-    return found.includes('gone') ? undefined : found;
+  t.equal((await call(api, 'DELETE', `${NAMESPACES}/short`)).status, 200);
+  t.equal((await call(api, 'GET', `${NAMESPACES}/short/configmaps/gone`)).status, 200, 'not at once');
+  const late = await call(api, 'POST', `${NAMESPACES}/short/configmaps`, configMap('late'));
+  t.match(late, { status: 403, body: { reason: 'Forbidden', message: /the namespace short is being deleted/ } });
+  await waitFor('what is shown', async () => {
+    const { body } = await call(api, 'GET', `${NAMESPACES}/short`);
+    return (body['status'] as unknown as { phase?: string } | undefined)?.phase === 'Terminating';
   });
-  t.strictSame(names, ['stays']);
+  await waitFor('the end of the namespace', () => isGone(api, 'short'));
+  const { body } = await call(api, 'GET', '/api/v1/configmaps');
+  t.match(body['items'], [{ metadata: { name: 'stays' } }]);
+  t.equal((body['items'] as unknown as readonly unknown[]).length, 1);
+});
+
+test('a namespace that was being deleted when the agent ended is emptied by the next', async (t) => {
+  const data = await folder(t);
+  const before = await start(t, { data });
+  await call(before, 'POST', NAMESPACES, namespace('short', ['example.com/mine']));
+  await call(before, 'POST', `${NAMESPACES}/short/configmaps`, configMap('gone'));
+  await call(before, 'DELETE', `${NAMESPACES}/short`);
+  await before.close();
+  const after = await start(t, { data });
+  const path = `${NAMESPACES}/short`;
+  await waitFor('the namespace to be empty', async () => {
+    return (await call(after, 'GET', `${path}/configmaps/gone`)).status === 404;
+  });
+  const held = await waitFor('its own finalizer to go', async () => {
+    const { body } = await call(after, 'GET', path);
+    const { finalizers } = body['metadata'] as unknown as { finalizers: readonly string[] };
+    return finalizers.length === 1 ? finalizers : undefined;
+  });
+  t.strictSame(held, ['example.com/mine'], 'what others hold stays held');
+  await call(after, 'PATCH', path, { metadata: { finalizers: null } });
+  t.ok(await isGone(after, 'short'));
+});
+
+test('a namespace is held by its contents whatever is written over it', async (t) => {
+  const api = await start(t);
+  await call(api, 'POST', NAMESPACES, namespace('short'));
+  t.equal((await call(api, 'PUT', `${NAMESPACES}/short`, namespace('short'))).status, 200);
+  await call(api, 'POST', `${NAMESPACES}/short/configmaps`, configMap('gone'));
+  await call(api, 'DELETE', `${NAMESPACES}/short`);
+  t.notOk(await isGone(api, 'short'));
+  await call(api, 'PATCH', `${NAMESPACES}/short`, { metadata: { finalizers: null } });
+  t.notOk(await isGone(api, 'short'));
+  await waitFor('the end of the namespace', () => isGone(api, 'short'));
+  t.match(await call(api, 'GET', '/api/v1/configmaps'), { body: { items: [] } });
+});
+
+test('the namespaces that every cluster has cannot be deleted', async (t) => {
+  const api = await start(t);
+  for (const name of ['default', 'kube-system'])
+    t.match(await call(api, 'DELETE', `${NAMESPACES}/${name}`), { status: 403, body: { reason: 'Forbidden' } });
 });
 
 test('kinds of definition files are served, and a file that is wrong is named', async (t) => {
@@ -135,6 +192,15 @@ spec:
   t.match(refused.body, { details: { causes: [{ field: 'spec.size' }] } });
   t.equal((await call(api, 'POST', `${path}/pumps`, { ...pump, spec: { size: 3 } })).status, 201);
   t.match(await call(api, 'GET', `${path}/valves`), { status: 200, body: { kind: 'ValveList', items: [] } });
+
+  const kinds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  t.match(await call(api, 'GET', kinds), {
+    body: { items: [{ metadata: { name: 'pumps.example.com' } }, { metadata: { name: 'valves.example.com' } }] },
+  });
+  const { body } = await call(api, 'GET', `${kinds}/pumps.example.com`);
+  t.match(body['status'], { conditions: [{ type: 'NamesAccepted' }, { type: 'Established', status: 'True' }] });
+  const removed = await call(api, 'DELETE', `${kinds}/pumps.example.com`);
+  t.match(removed, { status: 405, body: { message: /files that the agent’s configuration names/ } });
 
   await writeFile(file, 'kind: Pod\n');
   await t.rejects(start(t, { definitions: [file] }), { message: /kinds\.yaml/u });

@@ -25,27 +25,67 @@ test('A cache holds what its edge has, and follows it', async (t) => {
   t.equal(page.version, edge.api.version);
 });
 
-test('A watch of a copy gets what changes at the edge, in order and once', async (t) => {
+test('A watch of a copy gets every change at the edge, in order and once', async (t) => {
   const { edge, replica } = await start(t);
   for (let index = 0; index < 20; index++) edge.api.put(`pod-${index}`);
   await settled(edge, replica);
-  const kind = held(replica);
-  const watch = await kind.collection.watch({ selector: everything, from: kind.collection.version }, () => undefined);
-  t.teardown(() => watch.close());
-  const versions: number[] = [];
+  const { versions } = await watchFrom(t, edge, replica);
   for (let index = 0; index < 100; index++) {
     if (index % 3 === 2) edge.api.remove(`pod-${index - 1}`);
     else edge.api.put(`pod-${index}`, { round: index });
+    edge.api.put('hot', { round: index });
     if (index % 10 === 0) await new Promise((resolve) => void setImmediate(resolve));
   }
   await settled(edge, replica);
-  for (let events = watch.read(1000); events.length > 0; events = watch.read(1000))
-    for (const { object } of events) versions.push(object.version);
-  t.ok(versions.length > 20, 'states of one batch are one');
-  t.strictSame(
-    versions,
-    [...new Set(versions)].toSorted((a, b) => a - b),
-  );
+  const { told, wanted } = versions();
+  t.strictSame(told, wanted);
+});
+
+test('A watch of a copy gets every change that there was while the edge was away', async (t) => {
+  const { edge, replica } = await start(t);
+  edge.api.put('hot');
+  await settled(edge, replica);
+  const { versions } = await watchFrom(t, edge, replica);
+  for (let losses = 0; losses < 5; losses++) {
+    replica.setOnline('edge-1', false);
+    edge.cut();
+    for (let index = 0; index < 20; index++) edge.api.put('hot', { losses, index });
+    edge.api.remove('hot');
+    edge.api.put('hot');
+    replica.setOnline('edge-1', true);
+    await settled(edge, replica);
+  }
+  const { told, wanted } = versions();
+  t.strictSame(told, wanted);
+  t.equal(client(replica).counts.compared, 1, 'in the beginning');
+  t.equal(client(replica).counts.divergences, 0);
+});
+
+test('A watch of a copy ends with 410 where changes are missing, and only there', async (t) => {
+  const { edge, replica } = await start(t);
+  for (const name of ['one', 'two']) edge.api.put(name);
+  await settled(edge, replica);
+  const after = await watchFrom(t, edge, replica);
+  await edge.restart();
+  replica.feeds.edgeChanged('edge-1');
+  await waitFor('the comparison', () => client(replica).counts.compared === 2);
+  const { syncedAt = 0 } = held(replica).freshness;
+  await waitFor('the copy to be well', () => (held(replica).freshness.syncedAt ?? 0) > syncedAt);
+  edge.api.put('late');
+  await settled(edge, replica);
+  const { told: late, wanted: lateWanted } = after.versions();
+  t.strictSame(late, lateWanted, 'an agent that was started anew and finds nothing new ends nothing');
+
+  edge.api.silently(() => edge.api.put('one', { told: false }));
+  edge.api.compact();
+  edge.api.endWatches(new Error('gone'));
+  await settled(edge, replica);
+  t.throws(() => after.versions(), { code: 'version-expired' }, 'the agent had to list anew');
+  const again = await watchFrom(t, edge, replica);
+  edge.api.put('two', { again: true });
+  await settled(edge, replica);
+  const { told, wanted } = again.versions();
+  t.strictSame(told, wanted);
 });
 
 test('After a loss only what has changed is sent', async (t) => {
@@ -207,6 +247,22 @@ async function start(
   });
   await replica.start();
   return { edge, replica };
+}
+
+/** What a watch of the copy is told from now on, and what the edge's API has given out since. */
+async function watchFrom(t: Pick<Test, 'teardown'>, edge: FedEdge, replica: FedReplica) {
+  const { collection } = held(replica);
+  const from = edge.api.version;
+  await collection.until(from);
+  const watch = await collection.watch({ selector: everything, from }, () => undefined);
+  t.teardown(() => watch.close());
+  const versions = () => {
+    const told: number[] = [];
+    for (let events = watch.read(1000); events.length > 0; events = watch.read(1000))
+      for (const { object } of events) told.push(object.version);
+    return { told, wanted: Array.from({ length: edge.api.version - from }, (_, index) => from + 1 + index) };
+  };
+  return { versions };
 }
 
 function client(replica: FedReplica) {

@@ -135,7 +135,7 @@ class HostileEdge {
         frame(
           ...objects.map((json): FeedRecord => ({ type: 'put', kind: 0, json })),
           { type: 'absent', kind: 0, round: request.round, version: 6, fingerprints: [...known] },
-          { type: 'mark', kind: 0, sequence: 9, version: 6, isCurrent: true },
+          { type: 'mark', kind: 0, sequence: 9, version: 6, isCurrent: true, isLeaping: false },
           live,
           behind,
         ),
@@ -228,7 +228,7 @@ test('An answer to a question that was not the last completes nothing', async (t
       stream.write(
         frame(
           { type: 'absent', kind: 0, round: request.round + 1, version: 1, fingerprints: [] },
-          { type: 'mark', kind: 0, sequence: 1, version: 1, isCurrent: true },
+          { type: 'mark', kind: 0, sequence: 1, version: 1, isCurrent: true, isLeaping: false },
           live,
           { type: 'alive' },
         ),

@@ -37,7 +37,14 @@ async function start(t: Test): Promise<Setting> {
   const metrics = new Metrics();
   const onError = (error: unknown): void => void t.fail(String(error));
   const counts = registerReadCounts(metrics);
-  const kube = new EdgeKube({ caches, edge: () => setting.view, counts, wallClock: () => CONTACT + 1000, onError });
+  const kube = new EdgeKube({
+    caches,
+    edge: () => setting.view,
+    counts,
+    version: '1.2.3',
+    wallClock: () => CONTACT + 1000,
+    onError,
+  });
   const live = (request: IncomingMessage, response: ServerResponse): void => {
     setting.asked.push(`${request.method} ${request.url}`);
     response.end('live');
@@ -186,7 +193,18 @@ t.test('an edge that was away for long is not waited for', async (t) => {
       t.match(answer, { status: 503, headers: { 'causeway-code': 'not-opened', 'retry-after': '1' } });
     }
   }
+  const { message } = JSON.parse((await ask(setting, PODS)).body) as { message: string };
+  t.match(message, /edge-1, last in contact 20\S+Z; resourceVersion=0 reads/, 'what can be had instead');
   t.strictSame(setting.asked, []);
+});
+
+t.test('that there is no such object is said with its age as well', async (t) => {
+  const setting = await start(t);
+  goOffline(setting, 5000);
+  const answer = await ask(setting, '/edges/edge-1/kube/api/v1/namespaces/ns/pods/none?resourceVersion=0');
+  t.match(JSON.parse(answer.body), { kind: 'Status', reason: 'NotFound', details: { name: 'none', kind: 'pods' } });
+  t.match(answer, { status: 404, headers: { 'age': '5', 'cache-status': /stale/, 'causeway-edge-state': /^offline/ } });
+  t.notOk(answer.headers['etag']);
 });
 
 t.test('what an offline edge offers is known from its kinds', async (t) => {
@@ -197,6 +215,7 @@ t.test('what an offline edge offers is known from its kinds', async (t) => {
   t.match(JSON.parse(resources.body), { kind: 'APIResourceList', resources: [{ name: 'pods', kind: 'Pod' }] });
   t.match(resources.headers['causeway-edge-state'], /^offline/);
   t.equal((await ask(setting, '/edges/edge-1/kube/api')).status, 200);
+  t.match(await ask(setting, '/edges/edge-1/kube/version'), { status: 200, body: /causeway\.1\.2\.3/ });
   setting.kind.set({ isComplete: false });
   t.equal((await ask(setting, '/edges/edge-1/kube/api/v1')).status, 503, 'nothing held, nothing to say');
 });

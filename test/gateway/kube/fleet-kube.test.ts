@@ -42,6 +42,7 @@ async function start(t: Test, edges: readonly string[] = ['edge-1', 'edge-2']): 
     views,
     edges: () => setting.edges,
     counts: registerReadCounts(new Metrics()),
+    version: '1.2.3',
     clock: systemClock,
     onError: (error) => void t.fail(String(error)),
   });
@@ -118,6 +119,15 @@ t.test('selectors, namespaces, pages and tables are as for one cluster', async (
   t.match(JSON.parse(table.body), { kind: 'Table', rows: [{ cells: ['edge-1.web'] }] });
 });
 
+t.test('who looks for a name of an edge’s own is told how names are here', async (t) => {
+  const setting = await start(t);
+  const path = '/fleet/kube/api/v1/namespaces/ns/pods';
+  t.match(await ask(setting, `${path}/web`), { status: 404, body: /names begin with the edge, as EDGE\.web/ });
+  const absent = await ask(setting, `${path}/edge-1.none`);
+  t.match(absent, { status: 404, headers: { 'age': '0', 'cache-status': /hit/ } });
+  t.notMatch(absent.body, /EDGE/);
+});
+
 t.test('what it offers is what edges feed, to be read only', async (t) => {
   const setting = await start(t);
   const resources = bodyIn((await ask(setting, '/fleet/kube/api/v1')).body);
@@ -125,7 +135,11 @@ t.test('what it offers is what edges feed, to be read only', async (t) => {
   t.equal(resources.resources.length, 1, 'no status');
   t.equal((await ask(setting, '/fleet/kube/apis')).status, 200);
   for (const method of ['POST', 'DELETE'])
-    t.match(await ask(setting, '/fleet/kube/api/v1/namespaces/ns/pods', {}, method), { status: 405 });
+    t.match(await ask(setting, '/fleet/kube/api/v1/namespaces/ns/pods', {}, method), {
+      status: 405,
+      body: /read only; write at one of them, under \/edges\/EDGE\/kube/,
+    });
+  t.match(await ask(setting, '/fleet/kube/version'), { body: /causeway\.1\.2\.3/ });
   t.equal((await ask(setting, '/fleet/kube/api/v1/namespaces/ns/pods/edge-1.web/log')).status, 404);
   t.match(JSON.parse((await ask(setting, '/fleet/kube/api/v1/secrets')).body), { kind: 'Status', code: 404 });
   t.equal((await ask(setting, '/fleet/kube/healthz')).status, 404);

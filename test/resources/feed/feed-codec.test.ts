@@ -46,7 +46,7 @@ const records: readonly FeedRecord[] = [
   { type: 'delta', kind: 3, base: 2n ** 64n - 1n, key, delta: Buffer.from('difference') },
   { type: 'delete', kind: 3, version: 2 ** 53 - 1, key: { namespace: '', name: 'node-1' } },
   { type: 'absent', kind: 3, version: 7, round: 2, fingerprints: [1n, 2n] },
-  { type: 'mark', kind: 3, sequence: 12, version: 13, isCurrent: true },
+  { type: 'mark', kind: 3, sequence: 12, version: 13, isCurrent: true, isLeaping: false },
   {
     type: 'state',
     kinds: [
@@ -64,7 +64,7 @@ test('Every record is read as it was written', (t) => {
 
 test('A record in the bytes of the format', (t) => {
   const mark = Buffer.concat([
-    ...encodeFeedRecord({ type: 'mark', kind: 1, sequence: 2, version: 3, isCurrent: true }),
+    ...encodeFeedRecord({ type: 'mark', kind: 1, sequence: 2, version: 3, isCurrent: true, isLeaping: false }),
   ]);
   t.equal(mark.toString('hex'), '00000013' + '07' + '0001' + '0000000000000002' + '0000000000000003' + '01');
   t.end();
