@@ -48,6 +48,7 @@ export function registerCacheMetrics(metrics: Metrics, caches: ResourceCaches, f
   sum('causeway_feed_resumed', 'Kinds that went on from a cursor', ({ resumed }) => resumed);
   sum('causeway_feed_compared', 'Kinds that were compared or fed whole', ({ compared }) => compared);
   sum('causeway_feed_divergences', 'Kinds found to differ, and repaired', ({ divergences }) => divergences);
+  sum('causeway_feed_leaps', 'Times that an edge could not tell every change of a kind', ({ leaps }) => leaps);
   sum('causeway_feed_streams', 'Feed streams opened', ({ streams }) => streams);
   sum('causeway_feed_failures', 'Feed streams that failed', ({ failures }) => failures);
   sum('causeway_feed_malformed', 'Feed streams cut for what they brought', ({ malformed }) => malformed);

@@ -43,6 +43,7 @@ export class FeedClient {
     deltas: 0,
     removals: 0,
     divergences: 0,
+    leaps: 0,
     streams: 0,
     failures: 0,
     malformed: 0,

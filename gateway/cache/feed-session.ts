@@ -30,6 +30,8 @@ export interface FeedCounts {
   removals: number;
   /** Found to differ from the edge. */
   divergences: number;
+  /** Times that the edge could not tell every change. */
+  leaps: number;
 }
 
 export interface FeedSessionOptions {
@@ -183,7 +185,7 @@ export class FeedSession implements Feeding {
         const kind = this.#kindOf(record.kind);
         if (kind.round !== undefined || kind.copy === undefined) return;
         this.#touched.add(kind.copy);
-        if (record.isLeaping) kind.copy.leap();
+        if (record.isLeaping) counts.leaps += kind.copy.leap() ? 1 : 0;
         else kind.copy.mark({ feed: this.#feed ?? '', sequence: record.sequence }, record.version, record.isCurrent);
         return;
       }

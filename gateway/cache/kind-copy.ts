@@ -239,10 +239,15 @@ export class KindCopy implements CachedKind {
     this.leap();
   }
 
-  /** What comes up to the next cursor leaves changes out: as soon as it changes anything, whoever watches has to list anew. */
-  leap(): void {
-    if (this.#leap === 'none' && this.#isComplete) this.#leap = 'open';
+  /**
+   * What comes up to the next cursor leaves changes out: as soon as it changes anything, whoever watches has to list anew. False: so
+   * it was already.
+   */
+  leap(): boolean {
     this.#isUnmarked = true;
+    if (this.#leap !== 'none' || !this.#isComplete) return false;
+    this.#leap = 'open';
+    return true;
   }
 
   /** The stream is gone: nothing is known to be current. */

@@ -64,6 +64,7 @@ export class FleetKube {
     const path = parseRequestPath(pathText);
     const isRead = request.method === 'GET' && path?.kind === 'resource' && path.subresource === '';
     const found = isRead ? this.#options.views.find(path) : undefined;
+    if (isRead && found === undefined) this.#requireKnown(response, path, access);
     if (!isRead || found === undefined) {
       // Documents, and the refusal of everything else.
       if (!(await this.#server().answer(request, response, target, access)))
@@ -95,9 +96,7 @@ export class FleetKube {
     const coverage = await this.#coverage(view, path, access, asked);
     const needsAll = path.name === '' && (!isWatch(query) || beginsWithList(query));
     if (coverage.missing.length > 0 && needsAll && !allowsPartial(query)) {
-      counts.read('fleet', 'incomplete');
-      response.setHeader('Causeway-Missing-Edges', namesOf(coverage.missing));
-      throw gatewayError('edges-missing', { detail: namesOf(coverage.missing), retryAfterMs: RETRY_AFTER_MS });
+      this.#failIncomplete(response, coverage.missing);
     }
     const headers = coverageHeaders(coverage);
     if (!isWatch(query)) {
@@ -119,6 +118,23 @@ export class FleetKube {
     } finally {
       watched?.();
     }
+  }
+
+  /** That no edge has such a kind can be said only when all have told what they have. Throws `edges-missing`. */
+  #requireKnown(response: ServerResponse, path: ResourcePath, access: Access): void {
+    const asked = attributesOf(path, new URLSearchParams());
+    const silent = this.#options
+      .edges(path)
+      .filter(({ hasKube, feeds }) => hasKube !== false && feeds === undefined)
+      .filter(({ name }) => access.allows({ ...asked, name: '', edge: name }));
+    if (silent.length === 0) return;
+    this.#failIncomplete(response, silent);
+  }
+
+  #failIncomplete(response: ServerResponse, missing: readonly FleetEdge[]): never {
+    this.#options.counts.read('fleet', 'incomplete');
+    response.setHeader('Causeway-Missing-Edges', namesOf(missing));
+    throw gatewayError('edges-missing', { detail: namesOf(missing), retryAfterMs: RETRY_AFTER_MS });
   }
 
   /** What the view covers of what the caller may know of; waits, bounded, for what is on its way. */

@@ -151,15 +151,16 @@ class WriterReading {
   read(number: number): { readonly missing: readonly number[]; readonly isRepeated: boolean } {
     if (number <= this.last) return { missing: [], isRepeated: true };
     const missing: number[] = [];
-    for (let each = this.last + 1; each < number; each++) if (!this.#isInList(each)) missing.push(each);
+    for (let each = this.last + 1; each < number; each++) if (!this.#isInList(each, number)) missing.push(each);
     this.last = number;
     this.#listed = undefined;
     return { missing, isRepeated: false };
   }
 
-  /** A list shows of a deletion only that there is nothing. */
-  #isInList(number: number): boolean {
-    const commit = this.#commits[number - 1];
-    return this.#listed !== undefined && commit?.isDelete === true && !this.#listed.has(commit.name);
+  /** A list shows of a deletion, and of what was before it, only that there is nothing. */
+  #isInList(number: number, told: number): boolean {
+    const name = this.#commits[number - 1]?.name;
+    if (name === undefined || this.#listed === undefined || this.#listed.has(name)) return false;
+    return this.#commits.slice(number - 1, told - 1).some((commit) => commit.name === name && commit.isDelete);
   }
 }

@@ -61,6 +61,30 @@ test('A watch of a copy gets every change that there was while the edge was away
   t.equal(client(replica).counts.divergences, 0);
 });
 
+test('More changes than the agent keeps are a leap to the newest states', async (t) => {
+  const { edge, replica } = await start(t);
+  for (const name of ['hot', 'cold', 'gone']) edge.api.put(name);
+  await settled(edge, replica);
+  const { versions } = await watchFrom(t, edge, replica);
+  replica.setOnline('edge-1', false);
+  edge.cut();
+  const text = 'x'.repeat(100_000);
+  for (let index = 0; index < 60; index++) edge.api.put('hot', { index, text });
+  edge.api.remove('gone');
+  await waitFor('the agent has read it', () => edge.feed.kinds[0]?.version === edge.api.version);
+  replica.setOnline('edge-1', true);
+  await settled(edge, replica);
+  t.throws(() => versions(), { code: 'version-expired' });
+  t.match(client(replica).counts, { leaps: 1, resumed: 1, compared: 1, divergences: 0 });
+  t.ok(client(replica).counts.recordBytes < 1_000_000, 'what was superseded is not sent');
+  const again = await watchFrom(t, edge, replica);
+  for (let index = 0; index < 5; index++) edge.api.put('hot', { index, text });
+  await settled(edge, replica);
+  const { told, wanted } = again.versions();
+  t.strictSame(told, wanted, 'and behind it every change is told again');
+  t.match(client(replica).counts, { leaps: 1, divergences: 0 });
+});
+
 test('A watch of a copy ends with 410 where changes are missing, and only there', async (t) => {
   const { edge, replica } = await start(t);
   for (const name of ['one', 'two']) edge.api.put(name);

@@ -141,6 +141,7 @@ t.test('what it offers is what edges feed, to be read only', async (t) => {
     });
   t.match(await ask(setting, '/fleet/kube/version'), { body: /causeway\.1\.2\.3/ });
   t.equal((await ask(setting, '/fleet/kube/api/v1/namespaces/ns/pods/edge-1.web/log')).status, 404);
+  setting.edges = setting.edges.map((each) => ({ ...each, feeds: false }));
   t.match(JSON.parse((await ask(setting, '/fleet/kube/api/v1/secrets')).body), { kind: 'Status', code: 404 });
   t.equal((await ask(setting, '/fleet/kube/healthz')).status, 404);
   t.equal((await ask(setting, '/fleet/kubernetes')).body, 'not ours');
@@ -169,6 +170,21 @@ t.test('a list is whole or an error that names who is missing', async (t) => {
   });
   const one = await ask(setting, '/fleet/kube/api/v1/namespaces/ns/pods/edge-1.web');
   t.equal(one.status, 200, 'one object needs one edge');
+});
+
+t.test('that no edge has such a kind is said only when all have told what they have', async (t) => {
+  const setting = await start(t, []);
+  setting.edges = [edge('edge-1', { feeds: false }), edge('edge-2'), edge('plain', { hasKube: false })];
+  for (const query of ['', '?watch=1&resourceVersion=5', '/web']) {
+    const answer = await ask(setting, `${PODS}${query}`);
+    t.equal(answer.status, 503, 'after a restart nothing is known yet, and a client has to ask again');
+    t.match(answer.headers, { 'causeway-code': 'edges-missing', 'causeway-missing-edges': 'edge-2' });
+  }
+  setting.access = { ...fullAccess('operator/tester'), allows: ({ edge: name }) => name !== 'edge-2' };
+  t.equal((await ask(setting, PODS)).status, 404, 'nobody is told of an edge that he may not see');
+  setting.access = fullAccess('operator/tester');
+  setting.edges[1] = edge('edge-2', { feeds: false });
+  t.equal((await ask(setting, PODS)).status, 404);
 });
 
 t.test('an offline edge is in the list by its last state, and named', async (t) => {
