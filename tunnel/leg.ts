@@ -210,7 +210,7 @@ export class Leg implements Source {
   free(): void {
     this.slot.port.remove(this);
     this.drop();
-    this.#hop.close();
+    this.#hop.shrink();
     this.#open = undefined;
     this.slot.leave(this);
   }

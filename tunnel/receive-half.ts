@@ -94,14 +94,20 @@ export class ReceiveHalf {
     return { received: this.#received, limit: this.#granted };
   }
 
+  /** There is no path: what was granted on it counts no more, and the next one's grant begins small. */
+  detach(): void {
+    this.#window.shrink();
+    this.#granted = Math.max(this.#received, this.#queue.start + this.#window.bytes);
+  }
+
   /** Nothing more will come; what is here can still be taken. */
   complete(): void {
-    this.#window.close();
+    this.#window.shrink();
   }
 
   /** Forgets all bytes. */
   close(): void {
     this.#queue.clear();
-    this.#window.close();
+    this.#window.shrink();
   }
 }

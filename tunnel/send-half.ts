@@ -120,10 +120,15 @@ export class SendHalf {
     if (this.#fin === 'sent') this.#fin = 'queued';
   }
 
+  /** There is no path: nothing more is kept for one than what is there. */
+  detach(): void {
+    this.#window.shrink();
+  }
+
   /** Forgets all bytes: nothing more is sent. */
   close(): void {
     this.#queue.clear();
-    this.#window.close();
+    this.#window.shrink();
   }
 
   /** Bytes of the next frame. A short one, only because credit ends there, is not worth sending while more credit is sure to come. */

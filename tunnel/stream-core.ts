@@ -170,6 +170,8 @@ export abstract class StreamCore implements Source {
     this.path = undefined;
     path.port.remove(this);
     path.forget();
+    this.sending.detach();
+    this.receiving.detach();
     this.onDetached(code);
   }
 

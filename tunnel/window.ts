@@ -27,6 +27,8 @@ export class WindowPool {
 const TRIAL_WINDOWS = 1;
 /** A doubling has paid when the rate behind it is so much better. */
 const WORTH = 1.25;
+/** Up to here a window grows without having to prove it: whoever is slow for want of so little waits for the turns of processes. */
+const PLAIN_BYTES = 1024 * 1024;
 
 /**
  * One flow-control window: how far ahead of what was consumed (or acknowledged, or drained) the other side may be. It
@@ -64,14 +66,16 @@ export class Window {
     this.#trialFrom = moved;
     this.#trialAt = now;
     const more = Math.min(this.#bytes, this.#max - this.#bytes);
-    if (rate < this.#rate * WORTH || more <= 0 || !this.#pool.reserve(more)) return;
+    const isWorth = this.#bytes < PLAIN_BYTES || rate >= this.#rate * WORTH;
+    if (!isWorth || more <= 0 || !this.#pool.reserve(more)) return;
     this.#rate = rate;
     this.#bytes += more;
   }
 
-  /** Gives back what it grew by. */
-  close(): void {
+  /** Gives back what it grew by: the stream is over, or has no path and so no use for it. It may grow again. */
+  shrink(): void {
     this.#pool.release(this.#bytes - this.#first);
     this.#bytes = this.#first;
+    this.#rate = 0;
   }
 }

@@ -56,9 +56,10 @@ test('ssh with `causeway dial` as its ProxyCommand', { skip, timeout: 120_000 },
     await shows('sum-42');
     t.match(screen, /echo sum-\$\(\(6 \* 7\)\)/u, 'what was typed is echoed');
     // Ctrl-C reaches the program in the foreground.
-    child.stdin.write('sleep 1000\n');
-    await shows('sleep 1000');
+    child.stdin.write("sh -c 'echo sum-$((8 * 7)); exec sleep 1000'\n");
+    await shows('sum-56');
     child.stdin.write('\x03');
+    await shows('^C');
     child.stdin.write('echo sum-$((7 * 7))\n');
     await shows('sum-49');
     child.stdin.write('exit 5\n');
