@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:https';
 import { metricsPath } from '../api/index.ts';
-import { identityName, loadKeyStore } from '../certs/index.ts';
-import { codeOf, type CodedError, Lifecycle, Metrics, systemClock, type Clock, type Log } from '../base/index.ts';
+import { loadKeyStore } from '../certs/index.ts';
+import { codeOf, Lifecycle, Metrics, systemClock, type Clock, type Log } from '../base/index.ts';
 import { openEmbeddedStore } from '../store/index.ts';
 import {
   defaultLimits,
@@ -14,31 +14,25 @@ import {
   Ticker,
   tunnelError,
   type KindStreamOpener,
-  type Link,
-  type LinkBody,
-  type OpenFrame,
-  type Port,
-  type Route,
   type TunnelLimits,
 } from '../tunnel/index.ts';
 import { fullAccess, knownType, kubernetesRelease, versionDocument, type Access } from '../resources/index.ts';
 import { createApiListener } from './api-listener.ts';
 import { FeedClients, registerCacheMetrics, ResourceCaches } from './cache/index.ts';
 import { EdgeDirectory } from './edge-directory.ts';
-import { EdgeRegistry, type EdgeHello } from './edge-registry.ts';
+import { EdgeRegistry } from './edge-registry.ts';
 import { EdgeStatusWriter, FleetApi, ReplicaObject } from './fleet/index.ts';
 import type { GatewayConfig } from './gateway-config.ts';
-import { codedFailure } from './front/index.ts';
 import { gatewayError } from './gateway-error.ts';
 import { answerHealth, answerJson } from './health.ts';
-import { parseHello } from './hello.ts';
 import { EdgeKube, FleetCursor, FleetKube, FleetViews, registerReadCounts } from './kube/index.ts';
-import { LinkListener, type LinkDoor, type LinkGuest } from './link-listener.ts';
+import { ReplicaDoor } from './link-door.ts';
+import { LinkListener } from './link-listener.ts';
 import { OpenSockets } from './open-sockets.ts';
 import { createPublicListener } from './public-listener.ts';
 import { EdgeFacts } from './edge-facts.ts';
 import { ReplicaMetrics } from './replica-metrics.ts';
-import { requireAccess } from './stream-access.ts';
+import { Router } from './router.ts';
 
 export interface ReplicaOptions {
   readonly config: GatewayConfig;
@@ -97,7 +91,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
 
     let ready = false;
     const ticker = new Ticker(clock);
-    const tunnelSwitch = new Switch({ clock, limits, route });
+    const tunnelSwitch = new Switch({ clock, limits, route: (...asked) => router.route(...asked) });
     const registry = new EdgeRegistry({
       clock,
       wallClock: Date.now,
@@ -134,10 +128,12 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       frontPort.close(tunnelError('draining'));
     });
 
-    const listener = new LinkListener({ credentials, door: linkDoor(), clock, ticker, limits, log });
+    const router = new Router({ directory, registry, front: switchPort, accessOf });
+    const welcome = { version: 1, site: config.site, replica: config.name, replicas: config.advertise };
+    const door = new ReplicaDoor({ directory, registry, router, tunnelSwitch, welcome, onClients: showReplica });
+    const listener = new LinkListener({ credentials, door, clock, ticker, limits, log });
     const allMetrics = new Metrics({ processMetrics: true });
     const metrics = new ReplicaMetrics(allMetrics, { tunnelSwitch, registry, endpoint, listener });
-    const principals = new Map<Port, string>([[switchPort, '']]);
     const opener: KindStreamOpener = { open: (target, open) => new Stream(endpoint.open(target, open)) };
     const feeds = new FeedClients({
       caches,
@@ -234,32 +230,6 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     log.info('replica-started', { site: config.site, replica: config.name, ports });
     return { name: config.name, ports, close: (reason) => lifecycle.close(reason) };
 
-    function route(frame: OpenFrame, from: Port, wanted: { readonly gone: boolean }): Route | Promise<Route> {
-      const { edge, principal: said } = frame.target;
-      const known = principals.get(from);
-      if (known === undefined) return { refuse: tunnelError('denied', { detail: 'this link may not open streams' }) };
-      // Only the front's own port may say who calls; every other link is who its certificate says.
-      const principal = from === switchPort ? said : known;
-      if (from !== switchPort) {
-        try {
-          requireClientAccess({ ...frame.target, principal });
-        } catch (error) {
-          return { refuse: codedFailure(error) };
-        }
-      }
-      const admission = directory.admission(edge);
-      if (admission === 'unknown') return { refuse: tunnelError('edge-unknown', { detail: edge }) };
-      if (admission === 'denied') return { refuse: tunnelError('edge-denied', { detail: edge }) };
-      return registry.route(edge, principal, wanted);
-    }
-
-    /** What clients' links may open: requests and connections, by policy; anything else is between replica and agent. */
-    function requireClientAccess(target: OpenFrame['target']): void {
-      if (target.kind !== 'http' && target.kind !== 'tcp')
-        throw tunnelError('denied', { detail: `kind ${target.kind}` });
-      requireAccess(accessOf(target.principal), target);
-    }
-
     function edgeChanged(edge: string): void {
       status.changed(edge);
       feeds.edgeChanged(edge);
@@ -276,70 +246,12 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       const info = versionDocument({ kubernetes: kubernetesRelease, causeway: version });
       return { ...info, causeway: version, site, replica: name };
     }
-
-    function linkDoor(): LinkDoor {
-      const welcome = { version: 1, site: config.site, replica: config.name, replicas: config.advertise };
-      return {
-        admit(identity, keyPin) {
-          if (identity.kind === 'edge') requireAllowed(identity.id, keyPin);
-        },
-        async greet(identity, body, link) {
-          const hello = parseHello(identity.kind, body);
-          if (identity.kind !== 'edge' || hello.role !== 'edge')
-            return clientGuest(identityName(identity), link, welcome);
-          const epoch = await directory.claimEpoch(identity.id, hello.instance, hello.epoch);
-          // The whitelist may have changed while the store was asked.
-          if (directory.admission(identity.id) !== 'allowed') throw deniedError(identity.id);
-          return edgeGuest(identity.id, hello, epoch, link, { ...welcome, epoch });
-        },
-      };
-    }
-
-    function edgeGuest(edge: string, hello: EdgeHello, epoch: number, link: Link, welcome: LinkBody): LinkGuest {
-      return {
-        welcome,
-        opened: () => {
-          link.streams = tunnelSwitch.attach(link);
-          registry.add(edge, epoch, hello, link);
-        },
-        updated: (body) => {
-          if (body['active'] === true) registry.activate(edge, link);
-        },
-        closed: () => registry.remove(edge, link),
-      };
-    }
-
-    function clientGuest(principal: string, link: Link, welcome: LinkBody): LinkGuest {
-      return {
-        welcome,
-        opened: () => {
-          link.streams = tunnelSwitch.attach(link);
-          principals.set(link, principal);
-          showReplica();
-        },
-        updated: () => {},
-        closed: () => {
-          principals.delete(link);
-          showReplica();
-        },
-      };
-    }
-
-    function requireAllowed(edge: string, keyPin: string): void {
-      const pinned = directory.find(edge)?.spec.keyPin;
-      if (directory.admission(edge) !== 'allowed' || (pinned !== undefined && pinned !== keyPin))
-        throw deniedError(edge);
-    }
   }
 }
 
 /** The one place that says who may do what; until there is a policy, whoever is known may do everything. */
 function accessOf(principal: string): Access {
   return fullAccess(principal);
-}
-
-function deniedError(edge: string): CodedError {
-  return tunnelError('edge-denied', { detail: edge, retryAfterMs: 30_000 });
 }
 
 async function listen(

@@ -369,6 +369,25 @@ t.test('an opener that gives up while it waits for its port comes to say so', as
   emptyAtEnd(t, opener, acceptor);
 });
 
+t.test('a stream without a path gives back what its windows grew by', async (t) => {
+  const { clock, opener, acceptor, cores, port } = joined();
+  const core = opener.open(target);
+  watch(core);
+  clock.settle();
+  cores[0]?.accept();
+  clock.settle();
+  for (let round = 0; round < 300; round++) {
+    if (!core.full) core.write(Buffer.alloc(64_000));
+    run(clock, 5);
+    cores[0]?.read(1_000_000);
+  }
+  for (const { pool } of [opener, acceptor]) t.ok(pool.freeBytes < defaultLimits.windowGrowthBytes, 'they have grown');
+  port.close(tunnelError('link-closed'));
+  clock.settle();
+  t.equal(opener.detachedStreams + acceptor.detachedStreams, 2);
+  for (const { pool } of [opener, acceptor]) t.equal(pool.freeBytes, defaultLimits.windowGrowthBytes);
+});
+
 t.test('without a path a stream is not opened, in its time, and nothing is left', async (t) => {
   const clock = new VirtualClock();
   const endpoint = new Endpoint({ clock });

@@ -163,6 +163,6 @@ t.test('windows of one process grow no further than their pool, and give it back
   const windows = [new Window(limits, pool, 0), new Window(limits, pool, 0)];
   for (let round = 1; round < 30; round++) for (const window of windows) window.grow(round * 10_000, round);
   t.equal(windows.reduce((sum, window) => sum + window.bytes, 0) + pool.freeBytes, 2 * limits.windowBytes + 3000);
-  for (const window of windows) window.close();
+  for (const window of windows) window.shrink();
   t.equal(pool.freeBytes, 3000);
 });

@@ -1,0 +1,1 @@
+export type { Audit, AuditEvent } from './audit-event.ts';
