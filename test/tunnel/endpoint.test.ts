@@ -374,12 +374,14 @@ t.test('a stream without a path gives back what its windows grew by', async (t) 
   const core = opener.open(target);
   watch(core);
   clock.settle();
-  cores[0]?.accept();
+  const [reader] = cores;
+  if (reader === undefined) return;
+  reader.user = { onAccepted() {}, onReadable: () => reader.read(1_000_000), onWritable() {}, onClosed() {} };
+  reader.accept();
   clock.settle();
-  for (let round = 0; round < 300; round++) {
-    if (!core.full) core.write(Buffer.alloc(64_000));
+  for (let round = 0; round < 100; round++) {
+    for (let chunk = 0; chunk < 40; chunk++) core.write(Buffer.alloc(16_256));
     run(clock, 5);
-    cores[0]?.read(1_000_000);
   }
   for (const { pool } of [opener, acceptor]) t.ok(pool.freeBytes < defaultLimits.windowGrowthBytes, 'they have grown');
   port.close(tunnelError('link-closed'));
