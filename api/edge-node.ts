@@ -77,6 +77,20 @@ const status = z.strictObject({
   lastContact: time.nullable(),
   /** Why the edge is not online, or was refused. */
   reason: text.optional(),
+  /** Of its active link. */
+  certificate: z
+    .strictObject({
+      notAfter: time,
+      /** Key identifier of the issuer, hex. */
+      issuer: z.string().max(64),
+      /** Of its key, as `spec.keyPin` has it. */
+      keyPin: z.string().max(64).optional(),
+      /** Hex. */
+      serial: z.string().max(64).optional(),
+      /** `TrustBundle` version of the roots that the edge trusts; empty: its agent does not say. */
+      trustVersion: z.string().max(64),
+    })
+    .optional(),
   /** `Online`, `CacheSynced`, `KubeHealthy`. */
   conditions: z.array(condition).max(16).optional(),
 });

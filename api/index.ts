@@ -1,5 +1,38 @@
 export { apiCodes, apiError, type ApiCode } from './api-error.ts';
 export {
+  auditNumberFields,
+  auditOutcomes,
+  auditPath,
+  auditTextFields,
+  maxAuditLineLength,
+  parseAuditRecord,
+  type AuditEvent,
+  type AuditOutcome,
+  type AuditRecord,
+} from './audit.ts';
+export {
+  decodeControlAnswer,
+  decodeControlBody,
+  encodeControlAnswer,
+  maxControlBytes,
+  parseExpiredRenewRequest,
+  parseRenewed,
+  parseRenewRequest,
+  parseTrustAnswer,
+  renewPath,
+  trustPath,
+  type ExpiredRenewRequest,
+  type Renewed,
+  type RenewRequest,
+} from './control.ts';
+export {
+  emergencyDenyPath,
+  parseEmergencyAnswer,
+  parseEmergencyRequest,
+  type EmergencyAnswer,
+  type EmergencyRequest,
+} from './emergency.ts';
+export {
   edgeNodeProblems,
   initialEdgeStatus,
   parseEdgeNode,
@@ -11,6 +44,18 @@ export {
   type EdgeNodeStatus,
   type EdgeServiceStatus,
 } from './edge-node.ts';
+export {
+  agentFilesPath,
+  bootstrapPath,
+  enrolPath,
+  parseEnrolAnswer,
+  parseEnrolRequest,
+  parseMadeToken,
+  tokensPath,
+  type EnrolAnswer,
+  type EnrolRequest,
+  type MadeToken,
+} from './enrolment.ts';
 export {
   apiVersion,
   edgeNodePath,
@@ -32,3 +77,4 @@ export {
   type StatusDetails,
   type StatusSubject,
 } from './status.ts';
+export { maxRevokedReplicas, revokedReplicasIn, revokedText } from './revoked-text.ts';

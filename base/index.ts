@@ -6,6 +6,7 @@ export { baseCodes, baseError, type BaseCode } from './base-error.ts';
 export { codedError, type CodeDetail, type CodeEntry } from './code-table.ts';
 export { environmentName, loadConfig, type ConfigSources } from './config.ts';
 export { isDnsLabel, isDnsName } from './dns-label.ts';
+export { watchFiles } from './file-watch.ts';
 export { Lifecycle, untilSignal, type CloseStepOptions, type LifecycleOptions } from './lifecycle.ts';
 export { createLog, silentLog, type Log, type LogFields, type LogLevel, type LogOptions } from './log.ts';
 export {

@@ -10,7 +10,7 @@ export const pinnedRuntime = '24.21.0';
  * How a replica or an agent is to be run, as `bin/causeway` does (docs/decisions/0012): with a small young generation the
  * buffers that pass through are freed while they are still in the processor's cache.
  */
-export const runtimeFlags: readonly string[] = ['--max-semi-space-size=2', '--heap-growing-percent=150'];
+export const runtimeFlags: readonly string[] = ['--max-semi-space-size=1', '--heap-growing-percent=70'];
 
 /**
  * Refuses (`runtime-too-old`) a Node that the program may not run on. Answers with a warning for one that it may run on

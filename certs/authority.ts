@@ -10,7 +10,7 @@ const hourMs = 3_600_000;
 const yearMs = 365 * 24 * hourMs;
 
 /** OpenSSL refuses a certificate that is not valid yet before any code of ours can be lenient, and clocks are off. */
-const backdateMs = 10 * 60_000;
+export const backdateMs = 10 * 60_000;
 
 /** An authority's certificate and key: of a root (`kind` undefined), or of the issuer of one kind. */
 export interface Authority {

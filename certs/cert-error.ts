@@ -9,6 +9,12 @@ export const certCodes = {
     text: 'the peer showed no certificate',
     fix: 'connect with a certificate of this fleet',
   },
+  'tls-failed': {
+    status: 400,
+    retryable: false,
+    text: 'the TLS handshake failed',
+    fix: 'speak TLS 1.3, with a certificate of this fleet',
+  },
   'cert-untrusted': {
     status: 401,
     retryable: false,
@@ -100,6 +106,18 @@ export const certCodes = {
     text: 'the authority does not issue such a certificate',
     fix: 'correct what the message names',
   },
+  'request-malformed': {
+    status: 400,
+    retryable: false,
+    text: 'this is no certificate request that is signed with its own key',
+    fix: 'make the request with `causeway agent enrol`',
+  },
+  'token-malformed': {
+    status: 400,
+    retryable: false,
+    text: 'this is no join token',
+    fix: 'copy the whole token, as `causeway token create` printed it',
+  },
   'trust-invalid': {
     status: 500,
     retryable: false,
@@ -111,6 +129,12 @@ export const certCodes = {
     retryable: false,
     text: 'a file of the key store cannot be read',
     fix: 'enrol, or check the path and its permissions',
+  },
+  'key-password': {
+    status: 500,
+    retryable: false,
+    text: 'the password of a key is missing or wrong',
+    fix: 'name a file with it: `keyPassword` of the configuration, or CAUSEWAY_KEY_PASSWORD',
   },
   'key-store-invalid': {
     status: 500,

@@ -3,6 +3,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { certError } from './cert-error.ts';
+import { encryptKey, isEncryptedKey, openKey, readPassword } from './encrypted-key.ts';
 import type { Identity } from './identity.ts';
 import { identityIn } from './leaf-policy.ts';
 import { parseCertificates } from './pem.ts';
@@ -19,6 +20,8 @@ const files = { cert: 'cert.pem', key: 'key.pem', nextKey: 'key.next.pem', trust
 export interface KeyStore extends TlsCredentials {
   readonly identity: Identity;
   readonly leaf: X509Certificate;
+  /** The file with the password of `key.pem`, where that is encrypted: a new key is to be saved with it. */
+  readonly passwordFile?: string;
 }
 
 export interface KeyStoreContent {
@@ -33,11 +36,18 @@ export interface KeyStoreContent {
  *
  *     key.next.pem written → cert.pem replaced → key.next.pem renamed to key.pem
  *        (old pair holds)       (new pair holds: the loader takes key.next.pem)
+ *
+ * With `passwordFile` the key is encrypted with the password that stands in there. Throws `key-password`.
  */
-export async function saveKeyStore(directory: string, { chainPem, keyPem, trustPem }: KeyStoreContent): Promise<void> {
+export async function saveKeyStore(
+  directory: string,
+  { chainPem, keyPem, trustPem }: KeyStoreContent,
+  passwordFile?: string,
+): Promise<void> {
+  const savedKey = passwordFile === undefined ? keyPem : encryptKey(keyPem, await readPassword(passwordFile));
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await replaceFile(directory, files.trust, trustPem, 0o644);
-  await replaceFile(directory, files.nextKey, keyPem, 0o600);
+  await replaceFile(directory, files.nextKey, savedKey, 0o600);
   await replaceFile(directory, files.cert, chainPem, 0o644);
   await rename(join(directory, files.nextKey), join(directory, files.key));
   await syncDirectory(directory);
@@ -50,14 +60,18 @@ export async function saveTrust(directory: string, trustPem: string): Promise<vo
 
 /**
  * Reads a key store. Validity is not looked at: an expired certificate still renews, and a machine's clock may be wrong.
- * Throws `key-store-missing` or `key-store-invalid`, naming the file and the reason.
+ * An encrypted key is decrypted with the password in `passwordFile`, by default the file that the variable
+ * `CAUSEWAY_KEY_PASSWORD` names. Throws `key-store-missing`, `key-store-invalid` or `key-password`, naming the file and the reason.
  */
-export async function loadKeyStore(directory: string): Promise<KeyStore> {
+export async function loadKeyStore(
+  directory: string,
+  passwordFile: string | undefined = process.env['CAUSEWAY_KEY_PASSWORD'] || undefined,
+): Promise<KeyStore> {
   const trust = trustIn(join(directory, files.trust), await readBounded(join(directory, files.trust)));
   const certFile = join(directory, files.cert);
   const chainPem = await readBounded(certFile);
   const { leaf, identity } = leafIn(certFile, chainPem, trust);
-  return { chainPem, keyPem: await keyFor(directory, leaf), trust, identity, leaf };
+  return { chainPem, ...(await keyFor(directory, leaf, passwordFile)), trust, identity, leaf };
 }
 
 function trustIn(file: string, pem: string): TrustBundle {
@@ -82,17 +96,26 @@ function leafIn(file: string, pem: string, trust: TrustBundle): { leaf: X509Cert
   }
 }
 
-async function keyFor(directory: string, leaf: X509Certificate): Promise<string> {
+type StoredKey = Pick<KeyStore, 'keyPem' | 'passwordFile'>;
+
+async function keyFor(directory: string, leaf: X509Certificate, passwordFile: string | undefined): Promise<StoredKey> {
   const next = join(directory, files.nextKey);
   if (await exists(next)) {
-    const keyPem = await readBounded(next);
+    const key = await readKey(next, passwordFile);
     // The crash came after the certificate was replaced: the new key is the one.
-    if (belongs(next, leaf, keyPem)) return keyPem;
+    if (belongs(next, leaf, key.keyPem)) return key;
   }
   const file = join(directory, files.key);
-  const keyPem = await readBounded(file);
-  if (!belongs(file, leaf, keyPem)) throw certError('key-store-invalid', `${file}: it is not the key of ${files.cert}`);
-  return keyPem;
+  const key = await readKey(file, passwordFile);
+  if (!belongs(file, leaf, key.keyPem))
+    throw certError('key-store-invalid', `${file}: it is not the key of ${files.cert}`);
+  return key;
+}
+
+async function readKey(file: string, passwordFile: string | undefined): Promise<StoredKey> {
+  const text = await readBounded(file);
+  const keyPem = await openKey(text, file, passwordFile);
+  return passwordFile !== undefined && isEncryptedKey(text) ? { keyPem, passwordFile } : { keyPem };
 }
 
 function belongs(file: string, leaf: X509Certificate, keyPem: string): boolean {

@@ -1,7 +1,7 @@
-import { createHash, type X509Certificate } from 'node:crypto';
+import { createHash, type KeyObject, type X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 
-import { BoundedMap } from '../base/index.ts';
+import { BoundedMap, codeOf, type CodedError } from '../base/index.ts';
 import { hasAllowedAlgorithms } from './algorithms.ts';
 import { authoritySubject, usagesOf } from './authority.ts';
 import { certError } from './cert-error.ts';
@@ -32,11 +32,22 @@ export function identifyPeer(socket: TLSSocket, policy: LeafPolicy): Identity {
 }
 
 /**
+ * Why a handshake that a listener saw failed (`tlsClientError`), for its log: `cert-missing`, what OpenSSL said of the chain,
+ * or `tls-failed` for whatever has nothing to do with certificates.
+ */
+export function handshakeFailure(error: Error, socket: TLSSocket): CodedError {
+  if (socket.authorizationError) return untrusted(socket.authorizationError);
+  const code = codeOf(error);
+  if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') return certError('cert-missing');
+  return certError('tls-failed', code);
+}
+
+/**
  * The leaf policy, on top of a chain that OpenSSL has verified: it accepts more than it should.
  *
  * The issuer is known by the name that the proven leaf gives it. OpenSSL proved that an authority of this name signed the
- * leaf, that a root of ours signed that authority (an issuer's path length is 0, so nothing can stand between), and a root
- * signs no authority under another kind's name. The certificates that the peer sent beside its leaf are not looked at: a
+ * leaf, that a root of ours signed that authority (an issuer's path length is 0, so nothing can stand between but what bears
+ * the issuer's own name and was signed by its key, RFC 5280, 6.1.4 (l)), and a root signs no authority under another kind's name. The certificates that the peer sent beside its leaf are not looked at: a
  * false issuer with the right name and key may lie beside the real one, and which of them OpenSSL used cannot be asked
  * (Node 24.21 does not even give them to a server, https://github.com/nodejs/node/issues/65579).
  */
@@ -76,20 +87,30 @@ const readBefore = new BoundedMap<string, LeafFacts>(1024);
 function factsOf(leaf: X509Certificate): LeafFacts {
   const known = readBefore.get(leaf.fingerprint512);
   if (known !== undefined) return known;
-  const spki = leaf.publicKey.export({ type: 'spki', format: 'der' });
   const facts: LeafFacts = {
     fields: readCertificate(leaf.raw),
     allowedAlgorithms: hasAllowedAlgorithms(leaf),
     issuer: leaf.issuer,
-    keyPin: `sha256/${createHash('sha256').update(spki).digest('base64url')}`,
+    keyPin: keyPinOfKey(leaf.publicKey),
   };
   readBefore.set(leaf.fingerprint512, facts);
   return facts;
 }
 
+/** What stands in a leaf; the same one is read once. Throws `cert-malformed`. */
+export function leafFields(leaf: X509Certificate): CertificateFields {
+  return factsOf(leaf).fields;
+}
+
 /** The pin of a key, as `EdgeNode`'s `spec.keyPin` holds it: `sha256/` and the base64url of its SubjectPublicKeyInfo's hash. */
 export function keyPinOf(certificate: X509Certificate): string {
   return factsOf(certificate).keyPin;
+}
+
+/** The same of a public key that has no certificate yet. */
+export function keyPinOfKey(key: KeyObject): string {
+  const spki = key.export({ type: 'spki', format: 'der' });
+  return `sha256/${createHash('sha256').update(spki).digest('base64url')}`;
 }
 
 /** The one identity that the fields of a certificate name. */
@@ -118,7 +139,7 @@ function parsed(uri: string): Identity {
 }
 
 /** OpenSSL's own reason decides the code, where ours has one. */
-function untrusted(reason: Error | string | null | undefined): Error {
+function untrusted(reason: Error | string | null | undefined): CodedError {
   const code = String(reason instanceof Error && 'code' in reason ? reason.code : reason);
   if (code === 'CERT_HAS_EXPIRED') return certError('cert-expired', code);
   if (code === 'CERT_NOT_YET_VALID') return certError('cert-not-yet-valid', code);

@@ -1,3 +1,5 @@
+import { derElement, derSequence } from './der.ts';
+
 /** What an issuer's leaves may be named. */
 export interface NameConstraints {
   /** The only host that URI names may have. */
@@ -13,26 +15,18 @@ export interface NameConstraints {
  *   NameConstraints ::= SEQUENCE { permittedSubtrees [0], excludedSubtrees [1] }, each a SEQUENCE OF SEQUENCE { GeneralName }
  */
 export function encodeNameConstraints({ uriHost, hosts }: NameConstraints): Buffer {
-  const permitted = element(0xa0, [subtree(6, Buffer.from(uriHost, 'latin1'))]);
-  if (hosts) return element(0x30, [permitted]);
+  const permitted = derElement(0xa0, subtree(6, Buffer.from(uriHost, 'latin1')));
+  if (hosts) return derSequence(permitted);
   // An empty DNS name and an all-zero mask stand for every name and every address.
-  const excluded = element(0xa1, [
+  const excluded = derElement(
+    0xa1,
     subtree(2, Buffer.alloc(0)),
     subtree(7, Buffer.alloc(8)),
     subtree(7, Buffer.alloc(32)),
-  ]);
-  return element(0x30, [permitted, excluded]);
+  );
+  return derSequence(permitted, excluded);
 }
 
 function subtree(nameType: number, value: Buffer): Buffer {
-  return element(0x30, [element(0x80 | nameType, [value])]);
-}
-
-/** One DER element; what is encoded here is far below 64 KiB. */
-function element(tag: number, parts: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(parts);
-  const { length } = content;
-  const header =
-    length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from(header), content]);
+  return derSequence(derElement(0x80 | nameType, value));
 }

@@ -14,6 +14,9 @@ export interface TlsCredentials {
   readonly trust: TrustBundle;
 }
 
+/** Of TLS 1.3: ECDSA with keys on P-256 and P-384. */
+const allowedSignatures = 'ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384';
+
 /** After this an unfinished handshake is cut. */
 const handshakeTimeoutMs = 10_000;
 
@@ -36,7 +39,7 @@ export function apiServerTls(credentials: TlsCredentials): TlsOptions {
  */
 export function clientTls(credentials: Pick<TlsCredentials, 'trust'> & Partial<TlsCredentials>): ConnectionOptions {
   return {
-    ...contextOf(credentials),
+    ...secureContextOf(credentials),
     rejectUnauthorized: true,
     ALPNProtocols: ['http/1.1'],
     checkServerIdentity: (host, certificate) => checkReplica(host, certificate, credentials.trust),
@@ -44,10 +47,11 @@ export function clientTls(credentials: Pick<TlsCredentials, 'trust'> & Partial<T
 }
 
 function serverTls(credentials: TlsCredentials): TlsOptions {
-  return { ...contextOf(credentials), ALPNProtocols: ['http/1.1'], handshakeTimeout: handshakeTimeoutMs };
+  return { ...secureContextOf(credentials), ALPNProtocols: ['http/1.1'], handshakeTimeout: handshakeTimeoutMs };
 }
 
-function contextOf({
+/** The part of the options above that can be replaced while a server listens: `server.setSecureContext`. */
+export function secureContextOf({
   chainPem,
   keyPem,
   trust,
@@ -60,6 +64,9 @@ function contextOf({
     // 1.2 could renegotiate, and show another certificate after the policy has looked.
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
+    // Keys that the leaf policy would refuse do not get as far. Node itself would not survive some of them where it reads a
+    // server's certificate: see shown-certificates.ts.
+    sigalgs: allowedSignatures,
     // A resumed session passes what a full handshake would refuse. In TLS 1.3 this leaves session ids that no cache
     // of ours answers, so every handshake is a full one.
     secureOptions: constants.SSL_OP_NO_TICKET,
@@ -71,9 +78,15 @@ function checkReplica(host: string, certificate: PeerCertificate, trust: TrustBu
   try {
     const leaf = new X509Certificate(certificate.raw);
     checkLeaf(leaf, { trust, kinds: ['replica'] });
-    const named = isIP(host) === 0 ? leaf.checkHost(host, { subject: 'never', wildcards: false }) : leaf.checkIP(host);
-    return named === undefined ? certError('cert-host', host) : undefined;
+    checkHost(host, leaf);
+    return undefined;
   } catch (error) {
     return error instanceof Error ? error : certError('cert-malformed', undefined, error);
   }
+}
+
+/** Throws `cert-host` unless the leaf names the address that was dialed. */
+export function checkHost(host: string, leaf: X509Certificate): void {
+  const named = isIP(host) === 0 ? leaf.checkHost(host, { subject: 'never', wildcards: false }) : leaf.checkIP(host);
+  if (named === undefined) throw certError('cert-host', host);
 }

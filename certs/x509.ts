@@ -6,13 +6,15 @@ import {
   ExtendedKeyUsageExtension,
   Extension,
   KeyUsagesExtension,
+  Pkcs10CertificateRequest,
+  Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
   type JsonGeneralNames,
 } from '@peculiar/x509';
-import { randomBytes, type KeyObject } from 'node:crypto';
+import { createPublicKey, randomBytes, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 
 import { certError } from './cert-error.ts';
@@ -97,6 +99,10 @@ export interface CertificateFields {
   /** 0 when the extension is missing. */
   readonly keyUsage: number;
   readonly extendedKeyUsage: readonly string[];
+  /** The key identifier of its own key, hex; empty when the extension is missing. */
+  readonly keyId: string;
+  /** The key identifier of the key that signed it, as its issuer wrote it. */
+  readonly issuerKeyId: string;
 }
 
 /** Reads a certificate. Throws `cert-malformed`, also for names that cannot be told apart and repeated extensions. */
@@ -118,10 +124,38 @@ export function readCertificate(der: Buffer): CertificateFields {
       caPathLength: constraints?.pathLength,
       keyUsage: certificate.getExtension(KeyUsagesExtension)?.usages ?? 0,
       extendedKeyUsage: certificate.getExtension(ExtendedKeyUsageExtension)?.usages.map(String) ?? [],
+      keyId: certificate.getExtension(SubjectKeyIdentifierExtension)?.keyId ?? '',
+      issuerKeyId: certificate.getExtension(AuthorityKeyIdentifierExtension)?.keyId ?? '',
     };
   } catch (error) {
     throw certError('cert-malformed', undefined, error);
   }
+}
+
+/** Writes a certificate request (PKCS#10) that names nobody, signed with the key that it is for: P-256. PEM. */
+export async function writeRequest(key: {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}): Promise<string> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+    keys: {
+      publicKey: key.publicKey.toCryptoKey(algorithm, true, ['verify']),
+      privateKey: key.privateKey.toCryptoKey(algorithm, false, ['sign']),
+    },
+  });
+  return `${request.toString('pem')}\n`;
+}
+
+/** The key of a certificate request, and whether who made the request has the private one: its signature is right. Throws what the library throws. */
+export function readRequest(der: Buffer): { readonly publicKey: KeyObject; readonly isSigned: () => Promise<boolean> } {
+  const request = new Pkcs10CertificateRequest(new Uint8Array(der));
+  const spki = Buffer.from(request.publicKey.rawData);
+  return {
+    publicKey: createPublicKey({ key: spki, format: 'der', type: 'spki' }),
+    isSigned: () => request.verify(),
+  };
 }
 
 function generalNames({ uris, dnsNames, ipAddresses }: AltNames): JsonGeneralNames {

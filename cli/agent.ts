@@ -1,4 +1,6 @@
 import { loadConfig } from '../base/index.ts';
+import { agentEnrolCommand } from './agent-enrol.ts';
+import { agentStatusCommand } from './agent-status.ts';
 import type { CommandInput, CommandSpec } from './command-line.ts';
 import { beside, roleLog, roleOptions, settingsOf, tellParent, untilEnd } from './run-role.ts';
 import { readVersion } from './version.ts';
@@ -16,11 +18,13 @@ export const agentCommand: CommandSpec = {
       examples: ['agent run --config agent.yaml', 'agent run --config agent.yaml --set log=debug'],
       run,
     },
+    agentEnrolCommand,
+    agentStatusCommand,
   ],
 };
 
 async function run(input: CommandInput): Promise<void> {
-  const { agentConfigSchema, startAgent } = await import('../edge-agent/index.ts');
+  const { agentConfigSchema, startAgent, withServicePaths } = await import('../edge-agent/index.ts');
   const file = input.text('config');
   const read = async () => {
     const warn = (message: string): void => void process.stderr.write(`causeway: ${message}\n`);
@@ -32,16 +36,20 @@ async function run(input: CommandInput): Promise<void> {
       warn,
     });
     const data = config.data === undefined ? {} : { data: beside(file, config.data) };
-    const services = config.services.map((service) =>
-      service.kind === 'embedded' && service.definitions !== undefined
-        ? { ...service, definitions: service.definitions.map((path) => beside(file, path)) }
-        : service,
-    );
-    return { ...config, keys: beside(file, config.keys), services, ...data };
+    const services = config.services.map((service) => withServicePaths(service, (path) => beside(file, path)));
+    const { keyPassword } = config;
+    const password = keyPassword === undefined ? {} : { keyPassword: beside(file, keyPassword) };
+    return { ...config, keys: beside(file, config.keys), services, ...data, ...password };
   };
   const config = await read();
   const log = roleLog('agent', config.log);
   const agent = await startAgent({ config, log, version: readVersion() });
   tellParent({ event: 'started' });
-  await untilEnd({ name: 'the agent', log, reread: read, close: (reason) => agent.close(reason) });
+  await untilEnd({
+    name: 'the agent',
+    log,
+    reread: read,
+    reload: () => agent.reload(),
+    close: (reason) => agent.close(reason),
+  });
 }

@@ -1,22 +1,26 @@
-import { checkRuntime, CodedError } from '../base/index.ts';
 import { agentCommand } from './agent.ts';
 import { applyCommand } from './apply.ts';
-import { runCommandLine, type CommandSpec } from './command-line.ts';
+import { auditCommand, eventsCommand } from './audit.ts';
+import { authCommand } from './auth.ts';
+import { caCommand } from './ca.ts';
+import type { CommandSpec } from './command-line.ts';
 import { curlCommand } from './curl.ts';
 import { deleteCommand } from './delete.ts';
 import { demoServicesCommand } from './demo/index.ts';
 import { devCommand } from './dev/index.ts';
 import { dialCommand } from './dial.ts';
-import { exitCodeOf } from './exit-code.ts';
 import { gatewayCommand } from './gateway.ts';
 import { getCommand } from './get.ts';
 import { initCommand } from './init.ts';
 import { kubeconfigCommand } from './kubeconfig.ts';
 import { nodeCommand } from './node.ts';
 import { portForwardCommand } from './port-forward.ts';
+import { runProgram } from './program.ts';
+import { replicaCommand } from './replica.ts';
+import { revocationCommand } from './revocation.ts';
 import { statusCommand } from './status.ts';
-import { flushOutput, print, quietOutput } from './terminal.ts';
-import { readVersion } from './version.ts';
+import { tokenCommand } from './token.ts';
+import { versionCommand } from './version.ts';
 import { watchCommand } from './watch.ts';
 
 const causeway: CommandSpec = {
@@ -30,6 +34,11 @@ const causeway: CommandSpec = {
     gatewayCommand,
     agentCommand,
     nodeCommand,
+    replicaCommand,
+    revocationCommand,
+    tokenCommand,
+    authCommand,
+    caCommand,
     getCommand,
     watchCommand,
     applyCommand,
@@ -39,34 +48,11 @@ const causeway: CommandSpec = {
     portForwardCommand,
     dialCommand,
     statusCommand,
-    { name: 'version', summary: 'print the version', run: async () => print(`${readVersion()}\n`) },
+    eventsCommand,
+    auditCommand,
+    versionCommand,
     demoServicesCommand,
   ],
 };
 
-/** Tells an error so that a person knows what to do: what happened, and how to fix it. */
-function report(error: unknown): void {
-  process.stderr.write(`causeway: ${textOf(error)}\n`);
-  if (error instanceof CodedError && error.fix !== undefined) process.stderr.write(`fix: ${error.fix}\n`);
-  if (process.env['CAUSEWAY_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-}
-
-/** The error's text, and those of its causes that it does not tell already. */
-function textOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? '' : textOf(error.cause);
-  return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
-}
-
-quietOutput();
-let exitCode: number;
-try {
-  const warning = checkRuntime();
-  if (warning !== undefined) process.stderr.write(`causeway: ${warning}\n`);
-  exitCode = await runCommandLine(causeway, readVersion(), process.argv.slice(2));
-} catch (error) {
-  report(error);
-  exitCode = exitCodeOf(error);
-}
-await flushOutput();
-process.exit(exitCode);
+await runProgram(causeway);

@@ -20,6 +20,24 @@ export const cliCodes = {
     text: 'no client.yaml was found',
     fix: 'give `--config client.yaml`, set CAUSEWAY_CONFIG, or start `causeway dev` in this folder',
   },
+  'replicas-missing': {
+    status: 503,
+    retryable: true,
+    text: 'some replicas do not have the emergency denial',
+    fix: 'try again; a replica that is down asks the whitelist when it starts, so deny the edge there too',
+  },
+  'rotation-not-ready': {
+    status: 409,
+    retryable: true,
+    text: 'the fleet is not ready for the next step',
+    fix: 'wait for them, with `--wait SECONDS`, or see to them; `--force` goes on without them',
+  },
+  'not-allowed': {
+    status: 403,
+    retryable: false,
+    text: 'no policy allows that',
+    fix: 'ask an operator for an AccessPolicy that does; `causeway auth can-i --list` shows what is allowed',
+  },
   'file-exists': {
     status: 409,
     retryable: false,
@@ -50,6 +68,12 @@ export const cliCodes = {
     text: 'a process that was started ended at once',
     fix: 'read its log, named in the message',
   },
+  'program-missing': {
+    status: 500,
+    retryable: false,
+    text: 'a program that this needs is not installed',
+    fix: 'install the package that the message names',
+  },
   'start-timeout': {
     status: 504,
     retryable: true,
@@ -73,6 +97,18 @@ export const cliCodes = {
     retryable: false,
     text: 'the kubeconfig has something else of this name',
     fix: 'give `--prefix causeway-`, or write a file of its own with `--out`',
+  },
+  'agent-not-running': {
+    status: 503,
+    retryable: true,
+    text: 'no agent runs with this data folder',
+    fix: 'start it, or look into its log: `journalctl -u causeway-agent`',
+  },
+  'agent-not-online': {
+    status: 503,
+    retryable: true,
+    text: 'the agent runs and has no link',
+    fix: 'do what the message says of its last try; `causeway node ls` at the center shows whether the edge is allowed',
   },
   'http-status': {
     status: 502,

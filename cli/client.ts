@@ -25,7 +25,7 @@ export async function withApi<T>(input: CommandInput, use: (api: Api) => Promise
   const config = await clientConfig(input);
   const api = new Api(
     config.replicas.map((replica) => replica.api),
-    await loadKeyStore(config.keys),
+    await loadKeyStore(config.keys, config.keyPassword),
   );
   try {
     return await use(api);

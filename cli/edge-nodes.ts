@@ -4,8 +4,12 @@ import { KubeApi, type Api } from '../sdk/index.ts';
 
 /** An `EdgeNode` as far as it is shown. Lenient: a newer replica may say more, an older one less. */
 const shownNode = z.looseObject({
-  metadata: z.looseObject({ name: z.string(), creationTimestamp: z.string().optional() }),
-  spec: z.looseObject({ admission: z.string() }),
+  metadata: z.looseObject({
+    name: z.string(),
+    creationTimestamp: z.string().optional(),
+    annotations: z.record(z.string(), z.string()).optional(),
+  }),
+  spec: z.looseObject({ admission: z.string(), keyPin: z.string().optional() }),
   status: z
     .looseObject({
       online: z.boolean().default(false),
@@ -27,6 +31,7 @@ const shownNode = z.looseObject({
       agentVersion: z.string().nullish(),
       lastContact: z.string().nullish(),
       reason: z.string().nullish(),
+      certificate: z.looseObject({ keyPin: z.string().optional() }).optional(),
     })
     .prefault({}),
 });
@@ -53,11 +58,21 @@ export async function getNode(api: Api, name: string): Promise<ShownNode> {
   return read(shownNode, (await new KubeApi(api, '').client.get(edgeNodes, { name })).value);
 }
 
-/** Puts an edge on the whitelist, or takes it off; `allow` makes an edge that is not known yet. */
-export async function admitNode(api: Api, name: string, admission: EdgeNodeSpec['admission']): Promise<ShownNode> {
+/** Where an edge's object says why it was denied. */
+export const reasonAnnotation = 'causeway.io/reason';
+
+/** Puts an edge on the whitelist, or takes it off, and says why; `allow` makes an edge that is not known yet. */
+export async function admitNode(
+  api: Api,
+  name: string,
+  admission: EdgeNodeSpec['admission'],
+  reason?: string,
+): Promise<ShownNode> {
   const { client } = new KubeApi(api, '');
+  // A reason that is not the newest one is taken away.
+  const patch = { metadata: { annotations: { [reasonAnnotation]: reason ?? null } }, spec: { admission } };
   try {
-    return read(shownNode, (await client.patch(edgeNodes, { name }, 'merge', { spec: { admission } })).value);
+    return read(shownNode, (await client.patch(edgeNodes, { name }, 'merge', patch)).value);
   } catch (error) {
     const isMissing = error instanceof CodedError && error.status === 404;
     if (!isMissing || admission === 'Denied') throw error;

@@ -15,9 +15,11 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   'config-invalid': exitCodes.usage,
   'key-store-missing': exitCodes.usage,
   'key-store-invalid': exitCodes.usage,
+  'key-password': exitCodes.usage,
   'service-invalid': exitCodes.usage,
   'address-invalid': exitCodes.usage,
   'file-failed': exitCodes.usage,
+  'token-malformed': exitCodes.usage,
   // There is a way to the edge, or to its service, at other times.
   'link-refused': exitCodes.unreachable,
   'link-lost': exitCodes.unreachable,
@@ -30,6 +32,7 @@ const byCode: Readonly<Record<string, ExitCode>> = {
   'upstream-tls': exitCodes.unreachable,
   // Nobody can know what the edge did: that is a failure, whatever its status.
   'outcome-unknown': exitCodes.failed,
+  'store-outcome-unknown': exitCodes.failed,
   'overloaded': exitCodes.failed,
   'ECONNREFUSED': exitCodes.unreachable,
   'ECONNRESET': exitCodes.unreachable,

@@ -11,6 +11,7 @@ import {
   loadKeyStore,
   parseAuthority,
   saveKeyStore,
+  type Authority,
   type FleetAuthority,
   type IdentityKind,
 } from '../certs/index.ts';
@@ -24,10 +25,9 @@ const RENEW_BEFORE_MS = 30 * DAY_MS;
 /** Makes a fleet's authorities and writes them: `NAME.cert.pem` and, readable for the owner only, `NAME.key.pem`. */
 export async function createAuthorityFiles(folder: string, trustDomain: string): Promise<FleetAuthority> {
   const authority = await createFleetAuthority(trustDomain);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  for (const kind of identityKinds) await writePair(folder, kind, authority.issuers[kind]);
+  for (const kind of identityKinds) await writeAuthority(folder, kind, authority.issuers[kind]);
   // Last, so that a folder with a root is whole.
-  await writePair(folder, 'root', authority.root);
+  await writeAuthority(folder, 'root', authority.root);
   return authority;
 }
 
@@ -48,6 +48,26 @@ export async function readAuthorityFiles(folder: string): Promise<FleetAuthority
     read('operator'),
   ]);
   return { root, issuers: { edge, replica, component, operator } };
+}
+
+/** Where `createAuthorityFiles` puts an authority: the issuer of a kind, or the root. */
+export function authorityFiles(
+  folder: string,
+  name: IdentityKind | 'root',
+): { readonly cert: string; readonly key: string } {
+  return { cert: join(folder, `${name}.cert.pem`), key: join(folder, `${name}.key.pem`) };
+}
+
+/** Writes an authority there. Throws `file-exists`. */
+export async function writeAuthority(
+  folder: string,
+  name: IdentityKind | 'root',
+  { certPem, keyPem }: Pick<Authority, 'certPem' | 'keyPem'>,
+): Promise<void> {
+  const files = authorityFiles(folder, name);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeNew(files.key, keyPem, 0o600);
+  await writeNew(files.cert, certPem);
 }
 
 export interface KeyFilesOptions {
@@ -88,7 +108,7 @@ export function yamlFile(comment: readonly string[], value: unknown): string {
 }
 
 /** Writes a file that must not be there yet. Throws `file-exists`. */
-export async function writeNew(file: string, content: string, mode = 0o644): Promise<void> {
+export async function writeNew(file: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   try {
     await writeFile(file, content, { flag: 'wx', mode });
@@ -112,15 +132,6 @@ export async function exists(path: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function writePair(
-  folder: string,
-  name: string,
-  { certPem, keyPem }: { readonly certPem: string; readonly keyPem: string },
-): Promise<void> {
-  await writeNew(join(folder, `${name}.key.pem`), keyPem, 0o600);
-  await writeNew(join(folder, `${name}.cert.pem`), certPem);
 }
 
 async function isUsable({ root, issuers }: FleetAuthority, { folder, name }: KeyFilesOptions): Promise<boolean> {

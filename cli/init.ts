@@ -2,7 +2,17 @@ import { join, resolve } from 'node:path';
 import { isDnsLabel, isDnsName } from '../base/index.ts';
 import { cliError } from './cli-error.ts';
 import type { CommandInput, CommandSpec } from './command-line.ts';
-import { createAuthorityFiles, createKeyFiles, DAY_MS, exists, localHosts, writeNew, yamlFile } from './fleet-files.ts';
+import {
+  authorityFiles,
+  createAuthorityFiles,
+  createKeyFiles,
+  DAY_MS,
+  exists,
+  localHosts,
+  writeAuthority,
+  writeNew,
+  yamlFile,
+} from './fleet-files.ts';
 import { print } from './terminal.ts';
 
 export const initCommand: CommandSpec = {
@@ -50,6 +60,7 @@ async function init(input: CommandInput): Promise<void> {
   const files = {
     ca: join(folder, 'ca'),
     replica: join(folder, 'replica'),
+    issuer: join(folder, 'issuer'),
     gateway: join(folder, 'gateway.yaml'),
     operator: join(folder, 'operator'),
     client: join(folder, 'client.yaml'),
@@ -58,6 +69,8 @@ async function init(input: CommandInput): Promise<void> {
   for (const file of Object.values(files)) if (await exists(file)) throw cliError('file-exists', file);
 
   const authority = await createAuthorityFiles(files.ca, trustDomain);
+  // A copy of the one authority that a replica needs: the folder of all can go where nobody reaches it.
+  await writeAuthority(files.issuer, 'edge', authority.issuers.edge);
   await createKeyFiles(authority, { folder: files.replica, name: `replica/${site}/${replica}`, hosts, validMs });
   await createKeyFiles(authority, { folder: files.operator, name: `operator/${operator}`, validMs });
   await writeNew(
@@ -75,7 +88,10 @@ async function init(input: CommandInput): Promise<void> {
         link: { host: '0.0.0.0', port: port + 1 },
         public: { host: '0.0.0.0', port: port + 2 },
         advertise: [address(host, port + 1)],
+        advertisePublic: [address(host, port + 2)],
         store: { path: 'store.db' },
+        issuer: authorityFiles('issuer', 'edge'),
+        admins: [`operator/${operator}`],
         cache: { snapshots: 'cache' },
       },
     ),
@@ -99,6 +115,7 @@ async function init(input: CommandInput): Promise<void> {
         ],
         {
           gateways: [address(host, port + 1)],
+          public: [address(host, port + 2)],
           keys: 'keys',
           data: 'data',
           services: [
@@ -119,6 +136,8 @@ async function init(input: CommandInput): Promise<void> {
   causeway node allow ${edges.join(' ')}
   # at the edge, with the folder ${join(files.edges, edge)} copied there:
   causeway agent run --config agent.yaml
+  # or, without copying keys: the line that this prints, at the edge
+  causeway token create --edge EDGE
   causeway node ls
 `);
 }

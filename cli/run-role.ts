@@ -18,18 +18,23 @@ export interface Role {
   readonly log: Log;
   /** Reads the configuration once more, for a reload; throws what is wrong with it. */
   readonly reread: () => Promise<unknown>;
+  /** Takes what may change while it runs: keys, certificates and trust. Throws what is wrong with them. */
+  readonly reload: () => Promise<void>;
   readonly close: (reason: string) => Promise<void>;
 }
 
 /**
  * Runs a role until it is told to end: SIGTERM and SIGINT drain it, and so does the end of the process that started it as
- * a part of its own (the channel between them closes), so that nothing is left behind. SIGHUP checks the configuration.
+ * a part of its own (the channel between them closes), so that nothing is left behind. SIGHUP reads keys and certificates again, and
+ * checks the configuration.
  */
-export async function untilEnd({ name, log, reread, close }: Role): Promise<void> {
+export async function untilEnd({ name, log, reread, reload, close }: Role): Promise<void> {
   const onReload = (): void => {
+    const failed = (error: unknown): void => log.error('reload-failed', { error, message: messageOf(error) });
+    reload().then(() => log.info('reloaded', { what: 'keys, certificates and trust' }), failed);
     reread().then(
-      () => log.warn('reload-needs-restart', { hint: `the configuration is valid; restart ${name} to use it` }),
-      (error: unknown) => log.error('reload-failed', { error, message: messageOf(error) }),
+      () => log.info('configuration-valid', { hint: `restart ${name} to use what has changed in it` }),
+      failed,
     );
   };
   process.on('SIGHUP', onReload);

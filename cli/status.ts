@@ -29,7 +29,7 @@ interface ReplicaStatus {
 
 async function status(input: CommandInput): Promise<void> {
   const config = await clientConfig(input);
-  const keys = await loadKeyStore(config.keys);
+  const keys = await loadKeyStore(config.keys, config.keyPassword);
   const asked = await Promise.all(
     config.replicas.map(async ({ api: url }) => {
       const api = new Api([url], keys);

@@ -4,7 +4,9 @@ import { feedConfigSchema } from './feed/index.ts';
 const httpService = z.strictObject({
   name: z.string(),
   kind: z.literal('http'),
-  url: z.url(),
+  url: z.url().exactOptional(),
+  kubeconfig: z.string().exactOptional(),
+  tokenFile: z.string().exactOptional(),
   socketPath: z.string().exactOptional(),
   tls: z
     .strictObject({
@@ -12,9 +14,13 @@ const httpService = z.strictObject({
       servername: z.string().exactOptional(),
       cert: z.string().exactOptional(),
       key: z.string().exactOptional(),
+      caFile: z.string().exactOptional(),
+      certFile: z.string().exactOptional(),
+      keyFile: z.string().exactOptional(),
     })
     .exactOptional(),
   headers: z.record(z.string(), z.string()).exactOptional(),
+  passAuthorization: z.boolean().exactOptional(),
   principalHeader: z.string().exactOptional(),
   impersonate: z.boolean().exactOptional(),
   connectTimeoutMs: z.int().positive().exactOptional(),
@@ -49,8 +55,12 @@ export type EmbeddedServiceConfig = z.output<typeof embeddedService>;
 export const agentConfigSchema = z.strictObject({
   /** Link listeners of replicas, `host:port`. */
   gateways: z.array(z.string().regex(/^.+:\d{1,5}$/u, 'is not host:port')).min(1),
+  /** Public listeners of replicas, `host:port`, where a certificate that has expired is renewed; more are learned from replicas. */
+  public: z.array(z.string().regex(/^.+:\d{1,5}$/u, 'is not host:port')).default([]),
   /** The folder with the edge's key, certificate and trust. */
   keys: z.string(),
+  /** The file with the password of the key, where that is encrypted. */
+  keyPassword: z.string().exactOptional(),
   /** Where the agent keeps what it must find again after a restart. */
   data: z.string().exactOptional(),
   /** How many links to keep. */
@@ -66,3 +76,29 @@ export const agentConfigSchema = z.strictObject({
 });
 
 export type AgentConfig = z.output<typeof agentConfigSchema>;
+
+type AnyService = AgentConfig['services'][number];
+
+/** A service with the paths that it names changed by `resolve`: from where the configuration's file is, usually. */
+export function withServicePaths(service: AnyService, resolve: (path: string) => string): AnyService {
+  const resolved = <T extends object>(object: T, key: keyof T & string): T => {
+    const path = object[key];
+    return typeof path === 'string' ? { ...object, [key]: resolve(path) } : object;
+  };
+  switch (service.kind) {
+    case 'http': {
+      const { tls } = service;
+      const own = resolved(resolved(service, 'kubeconfig'), 'tokenFile');
+      if (tls === undefined) return own;
+      return { ...own, tls: resolved(resolved(resolved(tls, 'caFile'), 'certFile'), 'keyFile') };
+    }
+    case 'embedded': {
+      const { definitions } = service;
+      return definitions === undefined
+        ? service
+        : { ...service, definitions: definitions.map((path) => resolve(path)) };
+    }
+    case 'tcp':
+      return service;
+  }
+}

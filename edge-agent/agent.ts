@@ -1,8 +1,7 @@
-import { clientTls, identityName, loadKeyStore } from '../certs/index.ts';
+import { identityName, type LiveKeyStore } from '../certs/index.ts';
 import { Lifecycle, systemClock, type Clock, type Log } from '../base/index.ts';
 import {
   defaultLimits,
-  dialLink,
   Endpoint,
   proxyFromEnvironment,
   Stream,
@@ -13,10 +12,12 @@ import {
   type UplinkEvent,
 } from '../tunnel/index.ts';
 import type { AgentConfig } from './agent-config.ts';
+import { EdgeCredentials } from './control/index.ts';
 import { startEmbedded } from './edge-api/index.ts';
 import { EdgeFeeds } from './feed/index.ts';
 import { ReplicaList } from './replica-list.ts';
 import { ServiceTable } from './services/index.ts';
+import { StatusSocket, type AgentReport } from './status-socket.ts';
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -25,6 +26,8 @@ export interface AgentOptions {
   readonly clock?: Clock;
   readonly limits?: TunnelLimits;
   readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds since 1970, as this machine believes. Default `Date.now`. */
+  readonly wallClock?: () => number;
 }
 
 /** A running agent. */
@@ -34,6 +37,10 @@ export interface Agent {
   readonly services: ServiceTable;
   readonly uplink: Uplink;
   readonly endpoint: Endpoint;
+  /** What it shows and trusts now. */
+  readonly keys: LiveKeyStore;
+  /** Reads the files of its key store again; throws what is wrong with them, and the old ones stay in use. */
+  reload(): Promise<void>;
   /** Takes no new stream, waits a while for the others, and ends. May be called twice. */
   close(reason: string): Promise<void>;
 }
@@ -52,10 +59,20 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
 async function assemble(options: AgentOptions, lifecycle: Lifecycle): Promise<Agent> {
   const { config, log, version, clock = systemClock, limits = defaultLimits, env = process.env } = options;
-  const keys = await loadKeyStore(config.keys);
+  const credentials = await EdgeCredentials.open({
+    keys: config.keys,
+    keyPassword: config.keyPassword,
+    data: config.data,
+    publicListeners: config.public,
+    proxy: (target) => config.proxy ?? proxyFromEnvironment(target, env),
+    clock,
+    wallClock: options.wallClock ?? Date.now,
+    log,
+  });
+  const { keys } = credentials;
   const edge = identityName(keys.identity).replace(/^edge\//u, '');
   const declared = await startEmbedded(config, { agentVersion: version, clock, log, lifecycle });
-  const services = new ServiceTable({ services: declared, addresses: config.addresses });
+  const services = new ServiceTable({ services: declared, addresses: config.addresses }, { clock, log });
   lifecycle.onClose('services', () => services.destroy());
   const fed = declared.flatMap((service) =>
     service.kind === 'http' && service.cache !== undefined ? [[service.name, service.cache] as const] : [],
@@ -82,6 +99,7 @@ async function assemble(options: AgentOptions, lifecycle: Lifecycle): Promise<Ag
   const replicas = new ReplicaList(config.gateways, config.data);
   await replicas.load();
   let epoch = 0;
+  let problem: AgentReport['problem'];
   const uplink = new Uplink({
     clock,
     ticker,
@@ -89,7 +107,7 @@ async function assemble(options: AgentOptions, lifecycle: Lifecycle): Promise<Ag
     limits,
     links: config.links,
     targets: () => replicas.targets,
-    dial: (target) => dialLink(target, clientTls(keys), config.proxy ?? proxyFromEnvironment(target, env)),
+    dial: (target) => credentials.dial(target),
     hello: () => ({
       role: 'edge',
       version: 1,
@@ -97,11 +115,18 @@ async function assemble(options: AgentOptions, lifecycle: Lifecycle): Promise<Ag
       agentVersion: version,
       services: services.services,
       epoch,
+      trust: keys.trust.version,
     }),
+    onUpdate: (body) => {
+      credentials.onUpdate(body);
+      if (replicas.learn(body['replicas'])) uplink.spread();
+    },
     onEvent: (event) => {
       logLink(log, event);
+      credentials.onEvent(event);
+      problem = problemOf(event) ?? problem;
       if (event.kind !== 'opened') return;
-      replicas.learn(event.welcome['replicas']);
+      if (replicas.learn(event.welcome['replicas'])) uplink.spread();
       if (typeof event.welcome['epoch'] === 'number') epoch = event.welcome['epoch'];
     },
   });
@@ -114,9 +139,33 @@ async function assemble(options: AgentOptions, lifecycle: Lifecycle): Promise<Ag
   lifecycle.onClose('drain', () => untilIdle(endpoint, clock, config.drainMs), { deadlineMs: config.drainMs + 1000 });
   // They never end by themselves.
   lifecycle.onClose('feeds', () => feeds.close());
+  if (config.data !== undefined) {
+    const socket = await StatusSocket.open(config.data, currentReport, log);
+    lifecycle.onClose('status socket', () => socket?.close());
+  }
+  lifecycle.onClose('renewal', () => credentials.close());
   uplink.start();
+  credentials.start(edge, uplink, { open: (target, open) => new Stream(endpoint.open(target, open)) });
   log.info('agent-started', { edge, instance: endpoint.instance, services: services.services.map(({ name }) => name) });
-  return { edge, services, uplink, endpoint, close: (reason) => lifecycle.close(reason) };
+  return {
+    edge,
+    services,
+    uplink,
+    endpoint,
+    keys,
+    reload: () => credentials.reload(),
+    close: (reason) => lifecycle.close(reason),
+  };
+
+  function currentReport(): AgentReport {
+    const links = uplink.links.map(({ target, active, openedAt }) => ({
+      target,
+      active,
+      seconds: (clock.now() - openedAt) / 1000,
+    }));
+    const online = links.length > 0;
+    return { edge, version, pid: process.pid, online, links, ...(online || problem === undefined ? {} : { problem }) };
+  }
 }
 
 /** Resolves when no stream is left, or the time is over. */
@@ -128,6 +177,14 @@ async function untilIdle(endpoint: Endpoint, clock: Clock, withinMs: number): Pr
   }
 }
 
+/** What a person has to know when there is no link. */
+function problemOf(event: UplinkEvent): AgentReport['problem'] {
+  if (event.kind !== 'closed' && event.kind !== 'failed') return undefined;
+  if (event.kind === 'closed' && event.isReplaced) return undefined;
+  const { code, message, fix } = event.reason;
+  return { code, message, target: event.target, ...(fix === undefined ? {} : { fix }) };
+}
+
 function logLink(log: Log, event: UplinkEvent): void {
   switch (event.kind) {
     case 'opened':
@@ -135,7 +192,7 @@ function logLink(log: Log, event: UplinkEvent): void {
       log.info(`link-${event.kind}`, { link: event.link.id, target: event.target });
       return;
     case 'closed':
-      log.warn('link-closed', {
+      log[event.isReplaced ? 'info' : 'warn']('link-closed', {
         link: event.link.id,
         target: event.target,
         code: event.reason.code,

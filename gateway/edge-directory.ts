@@ -1,45 +1,69 @@
 import { parseEdgeNode, type EdgeNode } from '../api/index.ts';
-import { codeOf } from '../base/index.ts';
-import { everything, type Collection, type HeldObject, type ObjectWatch } from '../resources/index.ts';
-import type { Entry, Store, StoreEvent, Watch } from '../store/index.ts';
+import { z, type Clock } from '../base/index.ts';
+import type { Collection } from '../resources/index.ts';
+import { storeError, type Store } from '../store/index.ts';
 import { tunnelError } from '../tunnel/index.ts';
+import { CollectionMirror } from './collection-mirror.ts';
+import type { EdgeBan } from './revocation/index.ts';
+import { StoreMirror } from './store-mirror.ts';
 
 const EPOCHS = '/causeway/epochs/';
-/** Events that are read at a time. */
-const READ_EVENTS = 500;
 
-interface Epoch {
-  readonly epoch: number;
-  readonly instance: string;
-}
+const epochRecord = z.object({ epoch: z.number().int().min(0), instance: z.string() });
+
+type Epoch = z.output<typeof epochRecord>;
+
+const noEpoch: Epoch = { epoch: 0, instance: '' };
+
+/** Somebody wrote between each read and its write: two agents with one identity do that for a moment, not for so long. */
+const MAX_TRIES = 16;
 
 export interface EdgeDirectoryOptions {
   readonly store: Store;
   /** The `EdgeNode` objects: the whitelist. */
   readonly nodes: Collection;
+  /** What overrules the whitelist. */
+  readonly bans?: readonly EdgeBan[];
+  readonly clock: Clock;
   /** Told of an object that cannot be read: its edge counts as denied. */
   readonly onFault: (error: unknown) => void;
 }
 
 /**
  * The whitelist and the epochs, read from memory. The whitelist is the fleet API's collection of `EdgeNode` objects, and nothing
- * else; the epochs are decided in the store by compare-and-set. Where a watch ends, the state is read anew, so nothing is missed.
+ * else, except that a ban keeps an edge out that it would let in. The epochs are decided in the store by compare-and-set. Where a
+ * watch ends, the state is read anew, so nothing is missed; while the store does not answer, what was known stays.
  */
 export class EdgeDirectory {
   readonly #options: EdgeDirectoryOptions;
   readonly #nodes = new Map<string, EdgeNode | undefined>();
   readonly #epochs = new Map<string, { readonly epoch: Epoch; readonly revision: number }>();
-  #nodeWatch: ObjectWatch | undefined;
-  /** Edges that were there before the objects are read anew; what is left of them is gone. */
-  #unconfirmed: Set<string> | undefined;
-  #epochWatch: Watch | undefined;
+  #mirror: CollectionMirror | undefined;
+  #epochMirror: StoreMirror<Epoch | 'unreadable'> | undefined;
   #changed: (edge: string) => void = () => {};
-  #closed = false;
 
   static async open(options: EdgeDirectoryOptions): Promise<EdgeDirectory> {
     const directory = new EdgeDirectory(options);
-    await directory.#loadEpochs();
-    await directory.#watchNodes();
+    const { nodes, bans = [], store, clock, onFault } = options;
+    directory.#epochMirror = await StoreMirror.open({
+      store,
+      clock,
+      prefix: EPOCHS,
+      parse: epochIn,
+      onChange: (edge, epoch, revision) => directory.#setEpoch(edge, epoch, revision),
+      onFault,
+    });
+    directory.#mirror = await CollectionMirror.open({
+      collection: nodes,
+      onPut: (edge, object) => directory.#put(edge, object),
+      onGone: (edge) => directory.#remove(edge),
+      onFault,
+    });
+    for (const ban of bans) {
+      ban.onChange((edges) => {
+        for (const edge of edges) directory.#changed(edge);
+      });
+    }
     return directory;
   }
 
@@ -47,14 +71,15 @@ export class EdgeDirectory {
     this.#options = options;
   }
 
-  /** Told of each edge whose object was made, changed or deleted. */
+  /** Told of each edge whose object was made, changed or deleted, or that was banned, or is not any more. */
   onChange(changed: (edge: string) => void): void {
     this.#changed = changed;
   }
 
   admission(edge: string): 'allowed' | 'denied' | 'unknown' {
     if (!this.#nodes.has(edge)) return 'unknown';
-    return this.#nodes.get(edge)?.spec.admission === 'Allowed' ? 'allowed' : 'denied';
+    const isListed = this.#nodes.get(edge)?.spec.admission === 'Allowed';
+    return isListed && this.#options.bans?.some((ban) => ban.denies(edge)) !== true ? 'allowed' : 'denied';
   }
 
   /** All edges whose objects can be read, in no order. */
@@ -72,7 +97,7 @@ export class EdgeDirectory {
    */
   async claimEpoch(edge: string, instance: string, said: number): Promise<number> {
     const key = EPOCHS + edge;
-    for (;;) {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
       const found = this.#epochs.get(edge);
       if (found?.epoch.instance === instance) return found.epoch.epoch;
       if (said > 0 && said <= (found?.epoch.epoch ?? 0))
@@ -85,97 +110,48 @@ export class EdgeDirectory {
       });
       // Someone else was faster: the state that the store answered with is newer than the watch's.
       const [current] = result.applied ? [] : result.found;
-      if (result.applied) this.#epochs.set(edge, { epoch: next, revision: result.revision });
-      else if (current !== undefined) this.#applyEpoch({ type: 'put', entry: current });
+      if (result.applied) this.#setEpoch(edge, next, result.revision);
+      else this.#setEpoch(edge, current && epochIn(current.value), current?.modRevision ?? result.revision);
       if (result.applied) return next.epoch;
     }
+    throw storeError('store-unavailable', `the epoch of ${edge} changes all the time`, undefined, 1000);
   }
 
   close(): void {
-    this.#closed = true;
-    this.#nodeWatch?.close();
-    this.#epochWatch?.close();
+    this.#mirror?.close();
+    this.#epochMirror?.close();
   }
 
-  async #watchNodes(): Promise<void> {
-    this.#nodeWatch?.close();
-    this.#unconfirmed = new Set(this.#nodes.keys());
-    const watch = await this.#options.nodes.watch({ selector: everything, from: 'any' }, () => this.#readNodes());
-    if (this.#closed) {
-      watch.close();
-      return;
-    }
-    this.#nodeWatch = watch;
-    this.#readNodes();
-  }
-
-  #readNodes(): void {
-    const watch = this.#nodeWatch;
-    if (watch === undefined || this.#closed) return;
+  #put(edge: string, object: unknown): void {
+    // Written by another version, perhaps: who cannot be read is not let in.
+    this.#nodes.set(edge, undefined);
     try {
-      for (;;) {
-        const events = watch.read(READ_EVENTS);
-        if (events.length === 0) break;
-        for (const { type, object } of events) this.#applyNode(type === 'DELETED', object);
-      }
-    } catch (error) {
-      if (codeOf(error) !== 'version-expired') this.#options.onFault(error);
-      void this.#watchNodes().catch((cause: unknown) => this.#options.onFault(cause));
-      return;
-    }
-    if (this.#unconfirmed === undefined || !watch.isInitialDone) return;
-    const gone = this.#unconfirmed;
-    this.#unconfirmed = undefined;
-    for (const edge of gone) this.#set(edge, 'gone');
-  }
-
-  #applyNode(isDeleted: boolean, { name, json }: HeldObject): void {
-    this.#unconfirmed?.delete(name);
-    if (isDeleted) return this.#set(name, 'gone');
-    try {
-      this.#set(name, parseEdgeNode(JSON.parse(json.toString('utf8'))));
-    } catch (error) {
-      // Written by another version, perhaps: who cannot be read is not let in.
-      this.#options.onFault(error);
-      this.#set(name, undefined);
+      this.#nodes.set(edge, parseEdgeNode(object));
+    } finally {
+      this.#changed(edge);
     }
   }
 
-  #set(edge: string, node: EdgeNode | undefined | 'gone'): void {
-    if (node === 'gone') this.#nodes.delete(edge);
-    else this.#nodes.set(edge, node);
+  #remove(edge: string): void {
+    this.#nodes.delete(edge);
     this.#changed(edge);
   }
 
-  async #loadEpochs(): Promise<void> {
-    const { store } = this.#options;
-    const { entries, revision } = await store.range(EPOCHS);
-    const gone = new Set(this.#epochs.keys());
-    for (const entry of entries) {
-      gone.delete(entry.key.slice(EPOCHS.length));
-      this.#applyEpoch({ type: 'put', entry });
-    }
-    for (const edge of gone) this.#applyEpoch({ type: 'delete', key: EPOCHS + edge, modRevision: revision });
-    if (this.#closed) return;
-    this.#epochWatch = store.watch(
-      { prefix: EPOCHS, fromRevision: revision + 1 },
-      ({ events }) => events.forEach((event) => this.#applyEpoch(event)),
-      () => {
-        if (!this.#closed) void this.#loadEpochs();
-      },
-    );
-  }
-
-  #applyEpoch(event: StoreEvent): void {
-    const { key, modRevision } = event.type === 'put' ? event.entry : event;
-    const edge = key.slice(EPOCHS.length);
-    if ((this.#epochs.get(edge)?.revision ?? 0) >= modRevision) return;
-    if (event.type === 'put') this.#epochs.set(edge, { epoch: epochIn(event.entry), revision: modRevision });
-    else this.#epochs.delete(edge);
+  /** Undefined: it is gone. What cannot be read says no less than what was there before. */
+  #setEpoch(edge: string, said: Epoch | 'unreadable' | undefined, revision: number): void {
+    const known = this.#epochs.get(edge);
+    if ((known?.revision ?? 0) >= revision) return;
+    if (said === 'unreadable') this.#options.onFault(new TypeError(`the epoch of ${edge} cannot be read`));
+    if (said === undefined) this.#epochs.delete(edge);
+    else this.#epochs.set(edge, { epoch: said === 'unreadable' ? (known?.epoch ?? noEpoch) : said, revision });
   }
 }
 
-function epochIn({ value }: Entry): Epoch {
-  // What stands in the store was checked when it was written.
-  return JSON.parse(value.toString('utf8')) as Epoch;
+/** Written by another version, perhaps. */
+function epochIn(value: Buffer): Epoch | 'unreadable' {
+  try {
+    return epochRecord.parse(JSON.parse(value.toString('utf8')));
+  } catch {
+    return 'unreadable';
+  }
 }

@@ -4,11 +4,16 @@ import type { EdgeDirectory } from './edge-directory.ts';
 import type { EdgeRegistry } from './edge-registry.ts';
 import type { CacheObservation, EdgeObservation } from './fleet/index.ts';
 import type { EdgeView, FleetEdge, ReadDefault } from './kube/index.ts';
+import type { Peering } from './peers/index.ts';
+import type { LinkCertificates } from './trust/index.ts';
 
 export interface EdgeFactsOptions {
   readonly directory: EdgeDirectory;
   readonly registry: EdgeRegistry;
   readonly caches: ResourceCaches;
+  readonly certificates: LinkCertificates;
+  /** What other replicas say. */
+  readonly peering: Pick<Peering, 'epochOf' | 'isElsewhere' | 'replicas'>;
   /** `site/name` of this replica. */
   readonly replica: string;
   /** Whether an edge's agent has said that it feeds nothing. */
@@ -32,15 +37,26 @@ export class EdgeFacts {
     const said = node?.spec.cacheReads;
     return {
       isAllowed: directory.admission(edge) === 'allowed',
-      ...contactOf(registry.contact(edge), node),
+      ...this.#contactOf(edge, node),
       readDefault: said === undefined ? reads : said === 'ByDefault' ? 'cache' : 'live',
     };
   }
 
   /** For who writes an edge's status. */
   observation(edge: string): EdgeObservation {
-    const { registry, replica } = this.#options;
-    return { presence: registry.find(edge), cache: this.#cacheOf(edge), replica, now: Date.now() };
+    const { registry, certificates, peering, replica } = this.#options;
+    const presence = registry.find(edge);
+    const active = presence?.links.find((link) => link.active);
+    const certificate = active === undefined ? undefined : certificates.find(active.link);
+    return {
+      presence,
+      certificate,
+      cache: this.#cacheOf(edge),
+      replica,
+      isThere: (other) => peering.replicas.has(other),
+      isElsewhere: peering.isElsewhere(edge, registry.reach(edge)),
+      now: Date.now(),
+    };
   }
 
   /**
@@ -55,7 +71,7 @@ export class EdgeFacts {
       const cache = caches.find(name);
       const presence = registry.find(name);
       const services = presence?.services ?? node.status?.services;
-      const contact = contactOf(registry.contact(name), node);
+      const contact = this.#contactOf(name, node);
       if (directory.admission(name) !== 'allowed' || (contact.lastContact === undefined && cache === undefined))
         continue;
       const kinds = cache?.kinds ?? [];
@@ -70,6 +86,13 @@ export class EdgeFacts {
       });
     }
     return edges;
+  }
+
+  /** Whether an edge has a link, to this replica or another, and when it was last heard of. */
+  #contactOf(edge: string, node: EdgeNode | undefined): Pick<EdgeView, 'isOnline' | 'lastContact'> {
+    const { registry, peering } = this.#options;
+    const own = contactOf(registry.contact(edge), node);
+    return own.isOnline || peering.epochOf(edge) === 0 ? own : { isOnline: true, lastContact: Date.now() };
   }
 
   #cacheOf(edge: string): CacheObservation | undefined {
@@ -89,7 +112,7 @@ export class EdgeFacts {
   }
 }
 
-/** Whether an edge has a link, and when it was last heard of: by this process, or by what is stored. */
+/** The same by what this process saw, or by what is stored. */
 function contactOf(
   contact: ReturnType<EdgeRegistry['contact']>,
   node: EdgeNode | undefined,

@@ -1,8 +1,10 @@
 import type { Clock, CodedError } from '../base/index.ts';
-import { tunnelError, type Link, type Route, type Switch } from '../tunnel/index.ts';
+import { tunnelError, type Link, type Switch } from '../tunnel/index.ts';
 
 /** What an agent said of itself in its HELLO. */
 export interface EdgeHello {
+  /** Who the agent takes itself for. The certificate decides; another name here is refused. */
+  readonly edge?: string | undefined;
   readonly instance: string;
   readonly agentVersion: string;
   readonly services: readonly { readonly name: string; readonly kind: string }[];
@@ -35,12 +37,16 @@ interface Presence {
   epoch: number;
   readonly links: Map<Link, number>;
   active: Link | undefined;
+  turn: number;
   lastContact: number;
 }
 
-interface Waiter {
-  readonly wanted: { readonly gone: boolean };
-  readonly resolve: (found: Link | CodedError) => void;
+/** How an edge is reached from this replica's own links. */
+export interface EdgeReach {
+  readonly link: Link;
+  readonly epoch: number;
+  /** Counts the agent's choices of an active link: the highest of all replicas is the active one; 0: it chose none here. */
+  readonly turn: number;
 }
 
 export interface EdgeRegistryOptions {
@@ -48,8 +54,6 @@ export interface EdgeRegistryOptions {
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   readonly switch: Switch;
-  /** How long a new stream waits for an edge without a link. */
-  readonly holdMs: number;
   readonly onChange?: (edge: string) => void;
 }
 
@@ -60,7 +64,6 @@ export interface EdgeRegistryOptions {
 export class EdgeRegistry {
   readonly #options: EdgeRegistryOptions;
   readonly #edges = new Map<string, Presence>();
-  readonly #waiting = new Map<string, Set<Waiter>>();
 
   constructor(options: EdgeRegistryOptions) {
     this.#options = options;
@@ -110,7 +113,7 @@ export class EdgeRegistry {
     }
     if (presence === undefined || presence.hello.instance !== hello.instance) {
       const superseded = presence === undefined ? [] : [...presence.links.keys()];
-      presence = { hello, epoch, links: new Map(), active: undefined, lastContact: this.#options.wallClock() };
+      presence = { hello, epoch, links: new Map(), active: undefined, turn: 0, lastContact: this.#options.wallClock() };
       this.#edges.set(edge, presence);
       for (const old of superseded) old.close(supersededError());
     }
@@ -119,14 +122,29 @@ export class EdgeRegistry {
     else this.#options.onChange?.(edge);
   }
 
-  /** The agent has chosen this link: what is on its others is moved. */
-  activate(edge: string, link: Link): void {
+  /** The agent has chosen this link, in its so-manieth choice: what is on its others is moved. */
+  activate(edge: string, link: Link, turn?: number): void {
     const presence = this.#edges.get(edge);
-    if (presence === undefined || !presence.links.has(link) || presence.active === link) return;
-    presence.active = link;
-    for (const other of presence.links.keys()) if (other !== link) this.#options.switch.clear(other, 'moved');
-    this.#wake(edge, link);
+    if (presence === undefined || !presence.links.has(link)) return;
+    const hasTurned = turn !== undefined && turn > presence.turn;
+    if (hasTurned) presence.turn = turn;
+    if (presence.active !== link) {
+      presence.active = link;
+      for (const other of presence.links.keys()) if (other !== link) this.#options.switch.clear(other, 'moved');
+    } else if (!hasTurned) return;
     this.#options.onChange?.(edge);
+  }
+
+  /** Another replica has the active link: what is on the links here is moved. */
+  yield(edge: string): void {
+    for (const link of this.#edges.get(edge)?.links.keys() ?? []) this.#options.switch.clear(link, 'moved');
+  }
+
+  /** An instance of the edge with this epoch is known: an older one that has links here is told. */
+  supersede(edge: string, epoch: number): void {
+    const presence = this.#edges.get(edge);
+    if (presence === undefined || presence.epoch >= epoch) return;
+    for (const link of [...presence.links.keys()]) link.close(supersededError());
   }
 
   remove(edge: string, link: Link): void {
@@ -143,48 +161,16 @@ export class EdgeRegistry {
 
   /** Cuts an edge off: it is not allowed any more. */
   cut(edge: string): void {
+    for (const link of this.#edges.get(edge)?.links.keys() ?? [])
+      link.close(tunnelError('edge-denied', { retryAfterMs: 30_000 }));
+  }
+
+  /** The link that reaches an edge now: the active one. */
+  reach(edge: string): EdgeReach | undefined {
     const presence = this.#edges.get(edge);
-    for (const link of presence?.links.keys() ?? []) link.close(tunnelError('edge-denied', { retryAfterMs: 30_000 }));
-    for (const waiter of [...(this.#waiting.get(edge) ?? [])])
-      waiter.resolve(tunnelError('edge-denied', { detail: edge }));
-  }
-
-  /** The link that reaches an edge, now or as soon as there is one. */
-  route(edge: string, principal: string, wanted: { readonly gone: boolean }): Route | Promise<Route> {
-    const active = this.#edges.get(edge)?.active;
-    if (active !== undefined && !active.closed) return { port: active, principal };
-    return this.#wait(edge, wanted).then((found): Route =>
-      'code' in found ? { refuse: found } : { port: found, principal },
-    );
-  }
-
-  /** Nobody waits any more. */
-  close(): void {
-    for (const [edge, waiters] of [...this.#waiting])
-      for (const waiter of [...waiters]) waiter.resolve(tunnelError('not-opened', { detail: edge }));
-  }
-
-  #wait(edge: string, wanted: { readonly gone: boolean }): Promise<Link | CodedError> {
-    return new Promise((resolve) => {
-      const waiters = this.#waiting.get(edge) ?? new Set();
-      this.#waiting.set(edge, waiters);
-      const waiter: Waiter = {
-        wanted,
-        resolve: (found) => {
-          timer.cancel();
-          waiters.delete(waiter);
-          if (waiters.size === 0 && this.#waiting.get(edge) === waiters) this.#waiting.delete(edge);
-          resolve(found);
-        },
-      };
-      const notOpened = tunnelError('not-opened', { detail: edge, retryAfterMs: 1000 });
-      const timer = this.#options.clock.after(this.#options.holdMs, () => waiter.resolve(notOpened));
-      waiters.add(waiter);
-    });
-  }
-
-  #wake(edge: string, link: Link): void {
-    for (const waiter of [...(this.#waiting.get(edge) ?? [])]) waiter.resolve(link);
+    const link = presence?.active;
+    if (presence === undefined || link === undefined || link.closed) return undefined;
+    return { link, epoch: presence.epoch, turn: presence.turn };
   }
 }
 

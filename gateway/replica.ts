@@ -1,10 +1,12 @@
-import { randomUUID } from 'node:crypto';
+import { randomUUID, type X509Certificate } from 'node:crypto';
+import { hostname } from 'node:os';
 import { once } from 'node:events';
 import type { Server } from 'node:https';
-import { metricsPath } from '../api/index.ts';
-import { loadKeyStore } from '../certs/index.ts';
-import { codeOf, Lifecycle, Metrics, systemClock, type Clock, type Log } from '../base/index.ts';
-import { openEmbeddedStore } from '../store/index.ts';
+import { dirname, join } from 'node:path';
+import { enrolPath, metricsPath, renewPath } from '../api/index.ts';
+import { secureContextOf } from '../certs/index.ts';
+import { codeOf, Lifecycle, Metrics, systemClock, type Clock, type CodedError, type Log } from '../base/index.ts';
+import { openStore, type Store } from '../store/index.ts';
 import {
   defaultLimits,
   Endpoint,
@@ -16,23 +18,37 @@ import {
   type KindStreamOpener,
   type TunnelLimits,
 } from '../tunnel/index.ts';
-import { fullAccess, knownType, kubernetesRelease, versionDocument, type Access } from '../resources/index.ts';
+import { knownType, kubernetesRelease, versionDocument, type Access } from '../resources/index.ts';
 import { createApiListener } from './api-listener.ts';
+import { AuditEndpoint, AuditLog, PassageAudit, registerAuditMetrics, RequestAudit } from './audit/index.ts';
+import { ApiPeers } from './api-peers.ts';
+import { ControlEndpoint } from './control/index.ts';
 import { FeedClients, registerCacheMetrics, ResourceCaches } from './cache/index.ts';
 import { EdgeDirectory } from './edge-directory.ts';
+import { EdgeLocator } from './edge-locator.ts';
 import { EdgeRegistry } from './edge-registry.ts';
-import { EdgeStatusWriter, FleetApi, ReplicaObject } from './fleet/index.ts';
+import { Enrolment, publicFiles, TokenDesk, provenCodes } from './enrolment/index.ts';
+import { EdgeStatusWriter, FleetApi, ReplicaObjects } from './fleet/index.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 import { gatewayError } from './gateway-error.ts';
 import { answerHealth, answerJson } from './health.ts';
 import { EdgeKube, FleetCursor, FleetKube, FleetViews, registerReadCounts } from './kube/index.ts';
 import { ReplicaDoor } from './link-door.ts';
 import { LinkListener } from './link-listener.ts';
+import { welcomeAtRequest } from './newcomers.ts';
 import { OpenSockets } from './open-sockets.ts';
+import type { Peer } from './peer.ts';
+import { PeerExpiry } from './peer-expiry.ts';
+import { dialPeer, Peering, replicaId, type OwnRecord } from './peers/index.ts';
+import { requireProxyHeaders } from './proxy-protocol.ts';
+import { PolicyBook, Reviews } from './policy/index.ts';
 import { createPublicListener } from './public-listener.ts';
 import { EdgeFacts } from './edge-facts.ts';
 import { ReplicaMetrics } from './replica-metrics.ts';
-import { Router } from './router.ts';
+import { EmergencyApi, EmergencyDenials, registerRevocationMetrics, Revocations } from './revocation/index.ts';
+import { passingRefusal, Router } from './router.ts';
+import { requirePath } from './stream-access.ts';
+import { answerTrust, LinkCertificates, Renewal, renewalPath, ReplicaCredentials } from './trust/index.ts';
 
 export interface ReplicaOptions {
   readonly config: GatewayConfig;
@@ -40,15 +56,22 @@ export interface ReplicaOptions {
   readonly version: string;
   readonly clock?: Clock;
   readonly limits?: TunnelLimits;
+  /** Default: the one that the configuration names. One that is given stays open. */
+  readonly store?: Store;
 }
 
 /** A running replica, and where it listens. */
 export interface Replica {
   readonly name: string;
   readonly ports: { readonly link: number; readonly api: number; readonly public: number };
+  /** Reads keys, certificates and trust again; throws what is wrong with them, and the old ones stay in use. */
+  reload(): Promise<void>;
   /** Stops taking new work, finishes what is under way within the drain time, and ends. May be called twice. */
   close(reason: string): Promise<void>;
 }
+
+/** Edges and clients that are asked to go have so long for it. */
+const HAND_OVER_MS = 5000;
 
 /** A peer that does not answer a link's close is cut after this. */
 const LINK_CLOSE_MS = 1000;
@@ -65,24 +88,50 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   }
 
   async function assemble(): Promise<Replica> {
-    const credentials = await loadKeyStore(config.keys);
-    const store = openEmbeddedStore({ file: config.store.path });
-    lifecycle.onClose('store', () => store.close());
+    const own = await ReplicaCredentials.open({
+      keys: config.keys,
+      keyPassword: config.keyPassword,
+      issuer: config.issuer,
+      clock,
+      log,
+    });
+    lifecycle.onClose('credentials', () => own.close());
+    const credentials = own.keys;
+    const store = options.store ?? (await openConfigured());
     const onFault = (error: unknown): void => log.error('replica-fault', { error });
     const self = `${config.site}/${config.name}`;
-    const replicaObject = new ReplicaObject(
-      { site: config.site, name: config.name, version },
-      randomUUID(),
+    const folder = config.store.path === undefined ? config.keys : dirname(config.store.path);
+    const auditFile = config.audit.file ?? join(folder, 'audit.jsonl');
+    const audit = new AuditLog({ ...config.audit, file: auditFile, replica: self, clock, log });
+    // Last of all, since everything that ends may record it.
+    lifecycle.onClose('audit', () => audit.close());
+    const replicaObjects = new ReplicaObjects(clock);
+    const fleet = await FleetApi.open({
+      store,
+      replicas: replicaObjects.collection,
+      trustRefusal: (bundle) => own.refusalOf(bundle),
       clock,
-      Date.now(),
-    );
-    const fleet = await FleetApi.open({ store, replicas: replicaObject.collection, clock, onFault });
+      onNamed: (request, name) => requests.named(request, name),
+      onFault,
+    });
     lifecycle.onClose('fleet API', () => {
-      replicaObject.close();
+      replicaObjects.close();
       fleet.close();
     });
-    const directory = await EdgeDirectory.open({ store, nodes: fleet.nodes, onFault });
+    await own.follow(fleet.trustBundles);
+    const revocations = await Revocations.open({ collection: fleet.revocations, onFault });
+    lifecycle.onClose('revocations', () => revocations.close());
+    const denials = await EmergencyDenials.open(config.emergency ?? join(config.keys, 'emergency-denied.json'));
+    const bans = [revocations, denials];
+    const directory = await EdgeDirectory.open({ store, nodes: fleet.nodes, bans, clock, onFault });
     lifecycle.onClose('directory', () => directory.close());
+
+    const { admins } = config;
+    const policyBook = await PolicyBook.open({ policies: fleet.policies, nodes: fleet.nodes, admins, onFault });
+    lifecycle.onClose('policies', () => policyBook.close());
+    // The one place that says who may do what.
+    const accessOf = (principal: string): Access => policyBook.accessOf(principal);
+    if (policyBook.isEmpty) log.warn('nobody-allowed', { fix: 'name principals in `admins` of the configuration' });
 
     const { maxBytes, snapshots, reads } = config.cache;
     const caches = new ResourceCaches({ log, clock, maxBytes, snapshotFolder: snapshots, knownType });
@@ -90,18 +139,81 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     lifecycle.onClose('cache', () => caches.close(), { deadlineMs: 60_000 });
 
     let ready = false;
+    let toldTargets = '';
+    let toldRevoked = '[]';
     const ticker = new Ticker(clock);
-    const tunnelSwitch = new Switch({ clock, limits, route: (...asked) => router.route(...asked) });
+    const instance = randomUUID();
+    const { handshakeMs } = limits;
+    const issuers = (): readonly X509Certificate[] => own.vouchedIssuers;
+    const expiry = new PeerExpiry({ clock, wallClock: Date.now, issuers, handshakeMs, onFault });
+    lifecycle.onClose('expiry', () => expiry.close());
+    own.onRootLeft(() => expiry.rootLeft());
+    const refusalOf = (peer: Peer): CodedError | undefined => revocations.refusal(peer.identity, peer);
+    const peering = new Peering({
+      store,
+      self: { site: config.site, name: config.name },
+      instance,
+      dial: (replica, target) => dialPeer(replica, target, credentials, refusalOf),
+      refusal: refusalOf,
+      expiry,
+      attach: (_replica, link) => {
+        const user = tunnelSwitch.attach(link);
+        router.addReplica(link);
+        return {
+          onFrame: (frame) => user.onFrame(frame),
+          onClose: (reason) => {
+            user.onClose(reason);
+            router.removeReplica(link);
+          },
+        };
+      },
+      cut: (link, reason) => {
+        tunnelSwitch.cut(link, reason);
+        link.close(reason);
+        log.warn('peer-link-cut', { link: link.id, remote: link.remote, code: reason.code, reason: reason.message });
+      },
+      clock,
+      ticker,
+      limits,
+      log,
+      onEdge: (edge) => {
+        const own = registry.reach(edge);
+        registry.supersede(edge, peering.epochOf(edge));
+        if (own !== undefined && peering.isElsewhere(edge, own)) registry.yield(edge);
+        locator.changed(edge);
+      },
+      onPeers: () => {
+        locator.changedAll();
+        replicaObjects.show(peering.replicas.values(), peering.revision);
+        tellTargets();
+      },
+      onFault,
+    });
+    // Where the start fails; else it has been closed by then, see below.
+    lifecycle.onClose('peers', () => peering.close());
+    const tunnelSwitch = new Switch({
+      clock,
+      limits,
+      route: (...asked) => router.route(...asked),
+      onPassed: (passage) => router.passed(passage),
+    });
     const registry = new EdgeRegistry({
       clock,
       wallClock: Date.now,
       switch: tunnelSwitch,
-      holdMs: limits.openWithinMs,
       onChange: (edge) => edgeChanged(edge),
     });
-    lifecycle.onClose('registry', () => registry.close());
+    const locator = new EdgeLocator({
+      clock,
+      holdMs: limits.openWithinMs,
+      find: (edge) => peering.portTo(edge, registry.reach(edge)),
+    });
+    lifecycle.onClose('locator', () => locator.close());
+    const certificates = new LinkCertificates();
     const facts = new EdgeFacts({
       directory,
+      certificates,
+      peering,
       registry,
       caches,
       feedsNothing: (edge) => feeds.clients.get(edge)?.isRefused === true,
@@ -118,7 +230,12 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     lifecycle.onClose('edge status', () => status.close());
 
     // The front is one more endpoint, joined to the switch without a wire.
-    const endpoint = new Endpoint({ clock, limits, pool: tunnelSwitch.pool });
+    const endpoint = new Endpoint({
+      clock,
+      limits,
+      pool: tunnelSwitch.pool,
+      onStream: (core) => control.take(new Stream(core)),
+    });
     const [frontPort, switchPort] = LoopPort.pair('front', clock, limits);
     frontPort.user = endpoint.attach(frontPort);
     switchPort.user = tunnelSwitch.attach(switchPort);
@@ -128,11 +245,60 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       frontPort.close(tunnelError('draining'));
     });
 
-    const router = new Router({ directory, registry, front: switchPort, accessOf });
-    const welcome = { version: 1, site: config.site, replica: config.name, replicas: config.advertise };
-    const door = new ReplicaDoor({ directory, registry, router, tunnelSwitch, welcome, onClients: showReplica });
-    const listener = new LinkListener({ credentials, door, clock, ticker, limits, log });
+    const passages = new PassageAudit({ audit, accessOf });
+    const router = new Router({
+      directory,
+      locator,
+      ownLink: (edge) => registry.reach(edge)?.link,
+      front: switchPort,
+      accessOf,
+      revocations,
+      audit: passages,
+    });
+    policyBook.onChange(() => tunnelSwitch.revoke((target) => passingRefusal(accessOf, target)));
+    const welcome = () => ({
+      version: 1,
+      site: config.site,
+      replica: config.name,
+      replicas: targets(),
+      publicListeners: config.advertisePublic,
+      ...own.news,
+      ...revokedReplicas(),
+    });
+    const onClients = showReplica;
+    const door = new ReplicaDoor({
+      directory,
+      registry,
+      revocations,
+      router,
+      peering,
+      tunnelSwitch,
+      audit,
+      log,
+      welcome,
+      onClients,
+      certificates,
+      onCertificate: edgeChanged,
+    });
+    const { proxyProtocol } = config.link;
+    const listener = new LinkListener({ credentials, door, proxyProtocol, clock, ticker, limits, expiry, audit, log });
     const allMetrics = new Metrics({ processMetrics: true });
+    own.onNews(() => {
+      for (const link of listener.links.keys()) if (link.open) link.update({ ...own.news });
+      showReplica();
+    });
+    const renewal = new Renewal({
+      issuer: own.issuer,
+      directory,
+      trust: () => credentials.trust,
+      renewalTrust: () => own.renewalTrust,
+      wantedIssuer: () => own.wantedIssuer,
+      refusal: (identity, keyFacts) => revocations.refusal(identity, keyFacts),
+      audit,
+      graceMs: config.issuer?.graceMs ?? 0,
+      wallClock: Date.now,
+    });
+    const control = new ControlEndpoint({ renewal, trust: () => credentials.trust, clock, log });
     const metrics = new ReplicaMetrics(allMetrics, { tunnelSwitch, registry, endpoint, listener });
     const opener: KindStreamOpener = { open: (target, open) => new Stream(endpoint.open(target, open)) };
     const feeds = new FeedClients({
@@ -146,6 +312,9 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     // Where the start fails; else they have been closed by then, see below.
     lifecycle.onClose('feeds', () => feeds.close());
     registerCacheMetrics(allMetrics, caches, feeds);
+    registerRevocationMetrics(allMetrics, revocations);
+    registerAuditMetrics(allMetrics, audit);
+    const auditEndpoint = new AuditEndpoint({ audit, clock, onError: onFault });
 
     const counts = registerReadCounts(allMetrics);
     const edgeKube = new EdgeKube({
@@ -171,9 +340,22 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       views.kindsChanged(edge);
     });
     caches.onStateChanged((edge) => status.changed(edge));
+    const peers = new ApiPeers({ credentials, revocations, expiry, wallClock: Date.now });
+    revocations.onChange(() => {
+      listener.review();
+      peers.review();
+      peering.review();
+      tellRevoked();
+      // What others opened by way of another replica.
+      tunnelSwitch.revoke(({ principal }) => revocations.nameRefusal(principal));
+    });
     directory.onChange((edge) => {
+      listener.review(`edge/${edge}`);
       if (directory.admission(edge) === 'allowed') return;
       registry.cut(edge);
+      // Streams to it by way of another replica, which may not have heard of it yet.
+      tunnelSwitch.revoke((target) => (target.edge === edge ? tunnelError('edge-cut', { detail: edge }) : undefined));
+      locator.refuse(edge, tunnelError('edge-denied', { detail: edge }));
       // Off the whitelist: what it said is not shown any more.
       feeds.forget(edge).catch(onFault);
     });
@@ -181,17 +363,58 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     for (const { metadata, status: known } of directory.edges)
       if (known?.links.some(({ replica }) => replica === self) === true) status.changed(metadata.name);
 
-    const api = createApiListener({
+    const emergency = new EmergencyApi({ denials, replica: self, audit });
+    const { issuer } = own;
+    const { edgeNodes: nodes, joinTokens: tokens } = fleet;
+    const tokenDesk = new TokenDesk({
+      store,
+      tokens,
       credentials,
+      publicListeners: config.advertisePublic,
+      publicPort: () => ports.public,
+      audit,
+      log,
+    });
+    lifecycle.onClose('token desk', () => tokenDesk.close());
+    const enrolment = new Enrolment({
+      store,
+      nodes,
+      tokens,
+      issuer,
+      trust: () => credentials.trust,
+      refusal: (edge, keyPin) =>
+        bans.some((ban) => ban.denies(edge))
+          ? tunnelError('edge-denied', { detail: edge })
+          : revocations.keyRefusal(keyPin),
+      gateways: config.advertise,
+      linkPort: () => ports.link,
+      audit,
+      log,
+    });
+    const requests = new RequestAudit({ audit, clock, accessOf, principalAt: (socket) => peers.nameAt(socket) });
+    const api = createApiListener({
+      requests,
+      credentials,
+      peers,
+      isDraining: () => !ready,
       opener,
       accessOf,
+      reviews: new Reviews(policyBook),
       kube: edgeKube,
       onDone: (target, outcome) => metrics.requestDone(target, outcome),
-      openPaths: (request, response, path) => answerHealth(request, response, path, () => ready),
+      openPaths: (request, response, path) =>
+        answerHealth(request, response, path, () => ready) || answerTrust(response, path, credentials.trust),
       paths: (request, response, path, access) => {
         if (fleetKube.answer(request, response, path, access)) return true;
-        if (path === metricsPath) metrics.answer(response);
-        else if (path === '/version') answerJson(response, 200, versionInfo());
+        const ordered = emergency.answer(request, response, path, access);
+        if (ordered !== false) return ordered;
+        if (auditEndpoint.answer(request, response, path, access)) return true;
+        const made = tokenDesk.answer(request, response, path, access);
+        if (made !== false) return made;
+        if (path === metricsPath) {
+          requirePath(access, path);
+          metrics.answer(response);
+        } else if (path === '/version') answerJson(response, 200, versionInfo());
         else return fleet.answer(request, response, access);
         return true;
       },
@@ -200,13 +423,30 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     const open = createPublicListener({
       credentials,
       openPaths: (request, response, path) => answerHealth(request, response, path, () => ready),
+      paths: {
+        ...publicFiles({ trust: () => credentials.trust, agentFiles: config.agentFiles }),
+        [enrolPath]: { method: 'POST', answer: (body, remote) => enrolment.enrol(body, remote), told: provenCodes },
+        [renewPath]: renewalPath(renewal),
+      },
+      clock,
+      log,
     });
 
+    welcomeAtRequest(api, { clock, handshakeMs });
+    // Of the connections that it takes, half at most are left to the silent.
+    welcomeAtRequest(open, { clock, handshakeMs, most: 500, bodiesToo: true });
+    if (config.api.proxyProtocol === 'v1v2') requireProxyHeaders(api, log);
+    if (config.public.proxyProtocol === 'v1v2') requireProxyHeaders(open, log);
+    // Those that are open go on with what they were opened with.
+    credentials.onChange(() => {
+      for (const server of [listener.server, api]) server.setSecureContext(secureContextOf(credentials));
+    });
     const sockets = {
       link: new OpenSockets(listener.server),
       api: new OpenSockets(api),
       public: new OpenSockets(open),
     };
+    await peering.open();
     const ports = {
       link: await listen(listener.server, config.link, 'link'),
       api: await listen(api, config.api, 'api'),
@@ -217,27 +457,94 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       listener.close(tunnelError('draining', { retryAfterMs: 500 }));
       return sockets.link.drain(clock, LINK_CLOSE_MS);
     });
+    // The others look elsewhere from now on.
+    lifecycle.onClose('peers', () => peering.close());
     // While there are links yet, so that agents hear of it and have nothing to wait for.
     lifecycle.onClose('feeds', () => feeds.close());
     lifecycle.onClose('api listener', () => sockets.api.drain(clock, config.drainMs), {
       deadlineMs: config.drainMs + 2000,
     });
-    lifecycle.onClose('readiness', () => {
+    // Before the API listener waits for its requests to end: these never do.
+    lifecycle.onClose('audit followers', () => audit.endFollowers());
+    lifecycle.onClose('hand-over', () => (peering.replicas.size > 1 ? listener.handOver(HAND_OVER_MS) : undefined), {
+      deadlineMs: HAND_OVER_MS + 1000,
+    });
+    // Load balancers are to notice, and take new connections elsewhere, before any is refused.
+    lifecycle.onClose('readiness', () => until(clock, config.drainDelayMs), { deadlineMs: config.drainDelayMs + 1000 });
+    lifecycle.onClose('drain', () => {
       ready = false;
     });
     ready = true;
-    showReplica();
+    await peering.show(ownRecord());
     log.info('replica-started', { site: config.site, replica: config.name, ports });
-    return { name: config.name, ports, close: (reason) => lifecycle.close(reason) };
+    return { name: config.name, ports, reload: () => own.reload(), close: (reason) => lifecycle.close(reason) };
+
+    async function openConfigured(): Promise<Store> {
+      const opened = await openStore(config.store, {
+        clock,
+        onFault: (error) => log.warn('store-watch-broken', { error }),
+      });
+      lifecycle.onClose('store', () => opened.close());
+      return opened;
+    }
 
     function edgeChanged(edge: string): void {
+      const reach = registry.reach(edge);
+      peering.showEdge(edge, reach === undefined ? undefined : { epoch: reach.epoch, turn: reach.turn });
+      locator.changed(edge);
       status.changed(edge);
       feeds.edgeChanged(edge);
       showReplica();
     }
 
+    /** Where agents and SDKs can dial links: of every replica that the store knows, its own as configured. */
+    function targets(): readonly { readonly address: string; readonly site: string }[] {
+      const { site, advertise } = config;
+      const others = [...peering.replicas.values()].filter((record) => replicaId(record) !== self);
+      return [{ site, advertise }, ...others]
+        .toSorted((one, other) => one.site.localeCompare(other.site))
+        .flatMap((record) => record.advertise.map((address) => ({ address, site: record.site })));
+    }
+
+    /** Links hear of it once, when the list has changed. */
+    function tellTargets(): void {
+      const told = JSON.stringify(targets());
+      if (told === toldTargets) return;
+      toldTargets = told;
+      for (const link of listener.links.keys()) if (link.open) link.update({ replicas: targets() });
+    }
+
+    /** Agents and other dialers cannot ask whether a replica is revoked: those that they reach tell them of the others. */
+    function revokedReplicas(): { readonly revokedReplicas?: readonly string[] } {
+      const { ofReplicas } = revocations;
+      return ofReplicas.length === 0 ? {} : { revokedReplicas: ofReplicas };
+    }
+
+    /** Links hear of it once, when the list has changed: also that it is empty. */
+    function tellRevoked(): void {
+      const { ofReplicas } = revocations;
+      const told = JSON.stringify(ofReplicas);
+      if (told === toldRevoked) return;
+      toldRevoked = told;
+      for (const link of listener.links.keys()) if (link.open) link.update({ revokedReplicas: ofReplicas });
+    }
+
+    /** What all replicas are told of this one. */
+    function ownRecord(): OwnRecord {
+      const host = config.link.host === '0.0.0.0' ? hostname() : config.link.host;
+      return {
+        version,
+        address: config.link.address ?? `${host}:${ports.link}`,
+        advertise: config.advertise,
+        ports,
+        links: listener.links.size,
+        edges: registry.online,
+        ...own.shown,
+      };
+    }
+
     function showReplica(): void {
-      if (ready) replicaObject.show({ ports, links: listener.links.size, edges: registry.online });
+      if (ready) peering.showSoon(ownRecord);
     }
 
     /** As kubectl reads it, and who answers. */
@@ -249,9 +556,8 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   }
 }
 
-/** The one place that says who may do what; until there is a policy, whoever is known may do everything. */
-function accessOf(principal: string): Access {
-  return fullAccess(principal);
+function until(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve));
 }
 
 async function listen(

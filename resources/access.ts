@@ -11,6 +11,10 @@ export interface Access {
   filter?(
     attributes: AccessAttributes,
   ): ((object: { readonly namespace: string; readonly name: string }) => boolean) | undefined;
+  /** As `allows`, and which rule decides. */
+  explain?(attributes: AccessAttributes): { readonly allowed: boolean; readonly rule: string };
+  /** Told when what this allows may have changed: watches are asked about again. Missing: it never changes. Returns the function that ends it. */
+  onChange?(listener: () => void): () => void;
 }
 
 /** As Kubernetes' authorization attributes, and the edge. */

@@ -1,4 +1,5 @@
 export { fullAccess, type Access, type AccessAttributes } from './access.ts';
+export { forbidden } from './forbidden.ts';
 export type {
   Collection,
   HeldObject,
@@ -19,12 +20,14 @@ export { WatchCache } from './collection/watch-cache.ts';
 export { ResourceApi } from './engine/resource-api.ts';
 export { objectNotFound } from './engine/object-error.ts';
 export { ResourceApis } from './engine/resource-apis.ts';
+export { reviewApis } from './engine/review-apis.ts';
 export type { ResourceHooks } from './engine/resource-hooks.ts';
 export { sendAnswer, sendError } from './http/answer.ts';
 export { ApiServer, kubernetesRelease } from './http/api-server.ts';
 export { isWatch } from './http/list-query.ts';
 export { parseContinueToken } from './http/continue-token.ts';
 export { answerRead } from './http/read-answer.ts';
+export { parseJsonBody, parseObjectBody, readBody } from './http/request-body.ts';
 export { parseRequestPath, type RequestPath, type ResourcePath } from './http/request-path.ts';
 export type { KubeObject } from './object.ts';
 export { resourceCodes, resourceError } from './resource-error.ts';

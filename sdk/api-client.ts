@@ -19,13 +19,18 @@ const TIMEOUT_MS = 15_000;
 /** The replicas' HTTP API with the client's certificate: the first replica that answers. */
 export class Api {
   readonly #urls: readonly string[];
-  readonly #agent: Agent;
+  readonly #keys: KeyStore;
+  #agent: Agent;
+  /** What the agent's connections are opened with. */
+  #opensWith: string;
   /** The replica that answered last is asked first. */
   #preferred = 0;
 
   constructor(urls: readonly string[], keys: KeyStore) {
     this.#urls = urls;
+    this.#keys = keys;
     this.#agent = new Agent({ ...clientTls(keys), keepAlive: true });
+    this.#opensWith = credentialsOf(keys);
   }
 
   /**
@@ -98,9 +103,20 @@ export class Api {
     }
   }
 
+  /** Of a key store that changes while it is in use: new connections are opened with what is in it now. */
+  #currentAgent(): Agent {
+    const opensWith = credentialsOf(this.#keys);
+    if (opensWith === this.#opensWith) return this.#agent;
+    // What is under way ends by itself; a connection that is idle is closed by the replica.
+    for (const sockets of Object.values(this.#agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+    this.#agent = new Agent({ ...clientTls(this.#keys), keepAlive: true });
+    this.#opensWith = opensWith;
+    return this.#agent;
+  }
+
   #once({ method, headers, body, signal }: TransportRequest, url: URL): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const request = httpsRequest(url, { method, headers, agent: this.#agent, signal }, (response) => {
+      const request = httpsRequest(url, { method, headers, agent: this.#currentAgent(), signal }, (response) => {
         request.setTimeout(0);
         resolve(response);
       });
@@ -111,6 +127,10 @@ export class Api {
       request.end(body);
     });
   }
+}
+
+function credentialsOf({ chainPem, trust }: KeyStore): string {
+  return `${chainPem}\n${trust.version}`;
 }
 
 function copyOf(value: string | readonly string[] | undefined): string | string[] | undefined {

@@ -16,12 +16,16 @@ export const clientConfigSchema = z.strictObject({
     .min(1),
   /** The folder with the client's key, certificate and trust; relative to the file. */
   keys: z.string(),
+  /** The file with the password of the key, where that is encrypted; relative to the file. */
+  keyPassword: z.string().exactOptional(),
 });
 
 export type ClientConfig = z.output<typeof clientConfigSchema>;
 
-/** Reads `client.yaml`; a relative `keys` is taken from where the file is. Errors: `config-missing`, `config-invalid`. */
+/** Reads `client.yaml`; relative paths are taken from where the file is. Errors: `config-missing`, `config-invalid`. */
 export async function loadClientConfig(file: string): Promise<ClientConfig> {
   const config = await loadConfig(clientConfigSchema, { file });
-  return isAbsolute(config.keys) ? config : { ...config, keys: resolve(dirname(file), config.keys) };
+  const beside = (path: string): string => (isAbsolute(path) ? path : resolve(dirname(file), path));
+  const { keys, keyPassword } = config;
+  return { ...config, keys: beside(keys), ...(keyPassword === undefined ? {} : { keyPassword: beside(keyPassword) }) };
 }

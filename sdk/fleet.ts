@@ -1,4 +1,4 @@
-import { clientTls, loadKeyStore, type KeyStore } from '../certs/index.ts';
+import { clientTls, LiveKeyStore } from '../certs/index.ts';
 import { systemClock, type Clock } from '../base/index.ts';
 import {
   defaultLimits,
@@ -15,6 +15,7 @@ import { loadClientConfig, type ClientConfig } from './client-config.ts';
 import { Edge } from './edge.ts';
 import { Api } from './api-client.ts';
 import { KubeApi } from './kube-api.ts';
+import { LiveCredentials } from './live-credentials.ts';
 import type { Resources } from './resources.ts';
 
 export interface ConnectOptions {
@@ -32,7 +33,7 @@ export interface ConnectOptions {
  */
 export async function connect(options: ConnectOptions): Promise<Fleet> {
   const config = typeof options.config === 'string' ? await loadClientConfig(options.config) : options.config;
-  return new Fleet(config, await loadKeyStore(config.keys), options);
+  return new Fleet(config, await LiveKeyStore.open(config.keys, config.keyPassword), options);
 }
 
 /** All edges, through whichever replica answers. */
@@ -45,10 +46,11 @@ export class Fleet {
   readonly control: KubeApi;
   readonly #endpoint: Endpoint;
   readonly #uplink: Uplink;
+  readonly #credentials: LiveCredentials;
 
   constructor(
     config: ClientConfig,
-    keys: KeyStore,
+    keys: LiveKeyStore,
     { onEvent, clock = systemClock, limits = defaultLimits }: Omit<ConnectOptions, 'config'>,
   ) {
     this.api = new Api(
@@ -64,10 +66,20 @@ export class Fleet {
       endpoint: this.#endpoint,
       limits,
       links: Math.min(2, config.replicas.length),
-      targets: () => config.replicas.map(({ link }) => link),
+      targets: () => config.replicas.map(({ link }) => ({ address: link })),
       dial: (target) => dialLink(target, clientTls(keys), proxyFromEnvironment(target, process.env)),
       hello: () => ({ role: 'client', version: 1, instance: this.#endpoint.instance }),
-      ...(onEvent === undefined ? {} : { onEvent }),
+      onUpdate: (body) => this.#credentials.told(body),
+      onEvent: (event) => {
+        if (event.kind === 'opened') this.#credentials.told(event.welcome);
+        onEvent?.(event);
+      },
+    });
+    this.#credentials = new LiveCredentials({
+      keys,
+      api: this.api,
+      clock,
+      onCertificate: () => this.#uplink.renew(),
     });
     this.#uplink.start();
   }
@@ -103,6 +115,7 @@ export class Fleet {
 
   /** Ends every stream and link. */
   async close(): Promise<void> {
+    this.#credentials.close();
     this.#endpoint.close(tunnelError('canceled', { detail: 'the client closed' }));
     this.#uplink.close(tunnelError('link-closed', { detail: 'the client closed' }));
     await this.api.close();

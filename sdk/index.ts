@@ -1,5 +1,6 @@
 export { CodedError } from '../base/index.ts';
 export { Api, type ApiAnswer } from './api-client.ts';
+export { readAudit, type AuditSelection } from './audit.ts';
 export { loadClientConfig, type ClientConfig } from './client-config.ts';
 export { Edge, type DialOptions } from './edge.ts';
 export type { FetchOptions } from './edge-fetch.ts';

@@ -1,4 +1,5 @@
 export { openEmbeddedStore, type EmbeddedStoreOptions } from './embedded-store.ts';
+export { openStore, type EtcdConfig, type OpenStoreOptions, type StoreConfig } from './open-store.ts';
 export { storeCodes, storeError, type StoreCode } from './store-error.ts';
 export { storeLimits } from './store-limits.ts';
 export type {

@@ -1,11 +1,14 @@
 import { storeError } from './store-error.ts';
 import type { Txn } from './store.ts';
 
-/** What every store takes: below etcd's own defaults (128 operations, 1.5 MiB a request), so that none takes what another refuses. */
+/**
+ * What every store takes: below etcd's own defaults (128 operations, one of which is the store's own; 1.5 MiB a request), so
+ * that none takes what another refuses.
+ */
 export const storeLimits = {
   maxKeyBytes: 1024,
   maxValueBytes: 1024 * 1024,
-  maxTxnOps: 128,
+  maxTxnOps: 127,
   maxTxnBytes: 1024 * 1024 + 64 * 1024,
   /** What a timer takes: 24 days. */
   maxLeaseMs: 2 ** 31 - 1,

@@ -7,6 +7,7 @@ import {
   type ResetFrame,
   type StreamClass,
   type StreamFrame,
+  type StreamTarget,
 } from './frame.ts';
 import { Lane } from './lane.ts';
 import { Leg, type LegOwner, type LegSlot } from './leg.ts';
@@ -41,11 +42,13 @@ export class Crossing implements LegOwner {
   #over = false;
   /** ACCEPT or RESUMED has passed. */
   #answered = false;
+  #refused = false;
   /** A RESET has passed that is not acknowledged yet. */
   #resetting = false;
   /** What the opener sends while its route is looked up. */
   readonly #held: Lane;
   #heldFin: FinFrame | undefined;
+  readonly #from: number;
   /** Bytes that passed in each direction, for metrics. */
   bytesUp = 0;
   bytesDown = 0;
@@ -55,6 +58,7 @@ export class Crossing implements LegOwner {
     this.limits = host.limits;
     this.pool = host.pool;
     this.#host = host;
+    this.#from = host.clock.now();
     this.#open = open;
     this.#held = new Lane(host.limits.maxDataBytes);
     this.#opener = new Leg(this, slot, open.channel, open.class);
@@ -79,6 +83,25 @@ export class Crossing implements LegOwner {
     return this.#held.bytes + this.#opener.queuedBytes + (this.#acceptor?.queuedBytes ?? 0);
   }
 
+  /** What passes through, with the principal that was authenticated; undefined while its route is looked up. */
+  get passing(): StreamTarget | undefined {
+    return this.#acceptor === undefined ? undefined : this.#open.target;
+  }
+
+  /** What the acceptor said to the stream, if anything. */
+  get answer(): 'taken' | 'refused' | 'none' {
+    if (this.#answered) return 'taken';
+    return this.#refused ? 'refused' : 'none';
+  }
+
+  get openerPort(): Port {
+    return this.#opener.slot.port;
+  }
+
+  get durationMs(): number {
+    return this.clock.now() - this.#from;
+  }
+
   get acceptorPort(): Port | undefined {
     return this.#acceptor?.slot.port;
   }
@@ -97,8 +120,8 @@ export class Crossing implements LegOwner {
     const limit = acceptor.clamp(this.open.limit, this.open.received);
     acceptor.begin(this.open.received, this.open.limit, limit);
     acceptor.sendOpen({ ...this.open, class: streamClass, limit, target });
-    // It has gone on, and is not to be kept as long as the stream lives.
-    this.#open = { ...this.open, head: NO_HEAD };
+    // The head has gone on, and is not to be kept as long as the stream lives.
+    this.#open = { ...this.open, head: NO_HEAD, target };
     this.#passHeld();
   }
 
@@ -127,8 +150,24 @@ export class Crossing implements LegOwner {
       this.#pass(from, to, frame);
     } catch {
       // The sender breaks the rules of flow: its stream ends, nothing else does.
-      this.#reset(tunnelError('flow-violation'));
+      this.reset(tunnelError('flow-violation'));
     }
+  }
+
+  /** Ends the stream for good: both endpoints are told why. */
+  reset(error: CodedError): void {
+    if (this.#over) return;
+    for (const leg of [this.#opener, this.#acceptor]) {
+      if (leg?.opened !== true || leg.slot.port.closed) continue;
+      leg.slot.port.send({
+        type: FrameType.RESET,
+        channel: leg.channel,
+        ack: false,
+        code: error.code,
+        message: error.message.slice(0, this.limits.maxReasonBytes),
+      });
+    }
+    this.#free();
   }
 
   /** Ends both channels and not the stream: replay makes it harmless. `lost` is the side that cannot be told. */
@@ -186,6 +225,7 @@ export class Crossing implements LegOwner {
         return;
       case FrameType.REFUSE:
       case FrameType.DETACH:
+        this.#refused = frame.type === FrameType.REFUSE;
         if (to.opened) to.send({ ...frame, channel: to.channel });
         this.#free();
         return;
@@ -227,20 +267,6 @@ export class Crossing implements LegOwner {
     this.#free();
   }
 
-  #reset(error: CodedError): void {
-    for (const leg of [this.#opener, this.#acceptor]) {
-      if (leg?.opened !== true) continue;
-      leg.slot.port.send({
-        type: FrameType.RESET,
-        channel: leg.channel,
-        ack: false,
-        code: error.code,
-        message: error.message,
-      });
-    }
-    this.#free();
-  }
-
   /** The route is being looked up: what the opener sends meanwhile is bounded by the credit of an OPEN. */
   #hold(frame: StreamFrame): void {
     switch (frame.type) {
@@ -271,7 +297,7 @@ export class Crossing implements LegOwner {
       case FrameType.CREDIT:
         break;
     }
-    this.#reset(tunnelError('flow-violation'));
+    this.reset(tunnelError('flow-violation'));
   }
 
   #passHeld(): void {

@@ -1,23 +1,39 @@
+import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import { dialSocket } from './dial-socket.ts';
+import { dialSocket, type DialSocketOptions } from './dial-socket.ts';
 import { defaultLimits } from './limits.ts';
 import type { Wire } from './wire.ts';
 import { dialWsWire } from './ws-wire.ts';
 
 /**
  * Opens the wire of a link to `target`, `host:port`: TCP, through an HTTP proxy where one is given, TLS with these options,
- * WebSocket. Errors: `link-refused`, or the code that the other side gives for its refusal.
+ * WebSocket. `verify` looks at who answered before anything is sent. Errors: `link-refused`, or the code that the other side gives for its refusal.
  */
-export async function dialLink(target: string, tls: ConnectionOptions, proxy?: string): Promise<Wire> {
+export async function dialLink(
+  target: string,
+  tls: ConnectionOptions,
+  proxy?: string,
+  verify?: DialSocketOptions['verify'],
+): Promise<Wire> {
+  return dialWsWire({ socket: await dialTarget(target, tls, proxy, verify), host: target });
+}
+
+/** The connection to `target`, `host:port`, that a link or a request goes over. Errors: `link-refused`. */
+export async function dialTarget(
+  target: string,
+  tls: ConnectionOptions,
+  proxy?: string,
+  verify?: DialSocketOptions['verify'],
+): Promise<Socket> {
   const colon = target.lastIndexOf(':');
-  const socket = await dialSocket({
+  return await dialSocket({
     host: target.slice(0, colon).replaceAll(/^\[|\]$/gu, ''),
     port: Number(target.slice(colon + 1)),
     tls,
     timeoutMs: defaultLimits.handshakeMs,
     ...(proxy === undefined ? {} : { proxy }),
+    ...(verify === undefined ? {} : { verify }),
   });
-  return dialWsWire({ socket, host: target });
 }
 
 /** The proxy that the environment names for a target, as curl reads it: `HTTPS_PROXY`, unless `NO_PROXY` covers the host. */

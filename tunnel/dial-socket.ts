@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { messageOf } from '../base/index.ts';
 import { tunnelError } from './tunnel-error.ts';
 
@@ -12,6 +12,8 @@ export interface DialSocketOptions {
   /** `http://[user:password@]host:port` of an HTTP proxy to go out through. */
   readonly proxy?: string;
   readonly timeoutMs: number;
+  /** Looks at who answered, before anything is sent to him; what it throws refuses him. */
+  readonly verify?: (peer: TLSSocket) => void;
 }
 
 /** Connects, through a proxy where one is set, and finishes the TLS handshake. Errors: `link-refused`. */
@@ -27,14 +29,22 @@ export async function dialSocket({ timeoutMs, ...options }: DialSocketOptions): 
 }
 
 async function dialWithin(
-  { host, port, tls, proxy }: Omit<DialSocketOptions, 'timeoutMs'>,
+  { host, port, tls, proxy, verify }: Omit<DialSocketOptions, 'timeoutMs'>,
   deadline: AbortSignal,
 ): Promise<Socket> {
   const tcp = proxy === undefined ? await plain(host, port, deadline) : await throughProxy(proxy, host, port, deadline);
   tcp.setNoDelay(true);
   if (tls === undefined) return tcp;
   const secure = connectTls({ ...tls, socket: tcp, ...(/^[\d.]+$|:/u.test(host) ? {} : { servername: host }), host });
-  return established(secure, 'secureConnect', `${host}:${port}`, deadline);
+  await established(secure, 'secureConnect', `${host}:${port}`, deadline);
+  try {
+    verify?.(secure);
+    return secure;
+  } catch (error) {
+    secure.on('error', () => {});
+    secure.destroy();
+    throw tunnelError('link-refused', { detail: `${host}:${port}: ${messageOf(error)}`, cause: error });
+  }
 }
 
 function plain(host: string, port: number, deadline: AbortSignal): Promise<Socket> {

@@ -108,22 +108,94 @@ export function endToEndHeaders(headers: RawHeaders, drops: (name: string) => bo
   return kept;
 }
 
+/** Fields in which proxies tell a service who calls. */
 const identityNames = new Set([
-  'x-client-cert',
-  'x-forwarded-client-cert',
-  'x-forwarded-user',
-  'x-forwarded-email',
-  'x-forwarded-groups',
+  'client-cert',
+  'client-cert-chain',
+  'remote-user',
+  'x-email',
+  'x-groups',
+  'x-principal',
+  'x-user',
+  'x-user-email',
+  'x-user-groups',
+  'x-user-id',
+  'x-user-name',
+  'x-user-roles',
+  'x-userinfo',
+  'x-username',
 ]);
-const identityPrefixes = ['x-remote-', 'impersonate-', 'x-ssl-client-', 'ssl-client-', 'x-causeway-'];
+const identityPrefixes = [
+  'cf-access-',
+  'impersonate-',
+  'remote-user-',
+  'ssl-client-',
+  'tailscale-user-',
+  'x-amzn-oidc-',
+  'x-auth-request-',
+  'x-authenticated-',
+  'x-causeway-',
+  'x-client-cert',
+  'x-client-dn',
+  'x-client-subject',
+  'x-client-verify',
+  'x-goog-authenticated-user-',
+  'x-goog-iap-',
+  'x-ms-client-principal',
+  'x-ms-token-',
+  'x-remote-',
+  'x-spiffe-',
+  'x-ssl-',
+  'x-tls-client-',
+  'x-webauth-',
+];
+const FORWARDED = 'x-forwarded-';
+/** The fields of `X-Forwarded-*` that tell how a request came; all others of the name tell who sent it. */
+const originParts = new Set(['for', 'host', 'port', 'prefix', 'proto', 'scheme', 'server']);
+
+/**
+ * One spelling for all that servers may read as one name: CGI and what came of it know letters and digits only, and turn every other
+ * character into the same one. The name is in lower case.
+ */
+export function plainHeaderName(name: string): string {
+  return /[^a-z0-9-]/.test(name) ? name.replaceAll(/[^a-z0-9]/g, '-') : name;
+}
 
 /**
  * Whether services are used to believe that a proxy wrote this field (name in lower case) about who the caller is: it may
- * never come from outside. In the spelling with underscores too, which CGI-like servers read as the same name.
+ * never come from outside, in whatever spelling.
  */
 export function isIdentityHeader(name: string): boolean {
-  const plain = name.includes('_') ? name.replaceAll('_', '-') : name;
+  const plain = plainHeaderName(name);
+  if (plain.startsWith(FORWARDED)) return !originParts.has(plain.slice(FORWARDED.length));
   return identityNames.has(plain) || identityPrefixes.some((prefix) => plain.startsWith(prefix));
+}
+
+/** Fields that mean something before a body is read, or say who sent it: as trailers they would come past whoever checked the head. */
+const neverTrailers = new Set([
+  'age',
+  'authorization',
+  'cache-control',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'cookie',
+  'expect',
+  'forwarded',
+  'host',
+  'max-forwards',
+  'range',
+  'te',
+  'trailer',
+]);
+
+/** The trailers of a request that go on to the next hop (RFC 9110, 6.5.1); `drops` as for `endToEndHeaders`. */
+export function endToEndTrailers(trailers: RawHeaders, drops: (name: string) => boolean = () => false): string[] {
+  return endToEndHeaders(trailers, (name) => {
+    const plain = plainHeaderName(name);
+    return neverTrailers.has(plain) || plain.startsWith(FORWARDED) || isIdentityHeader(plain) || drops(name);
+  });
 }
 
 /** The value of a field that may stand once; undefined when it is absent. Throws `record-malformed` when it stands twice. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/index.ts';
+import type { Clock, CodedError } from '../base/index.ts';
 import {
   FrameType,
   type CreditFrame,
@@ -32,6 +32,7 @@ export interface LegOwner {
   settle(): void;
   onFrame(leg: Leg, frame: StreamFrame): void;
   detach(lost: Leg | undefined, code: string): void;
+  reset(error: CodedError): void;
 }
 
 /** Where a leg's channel is entered and left. */
@@ -245,6 +246,11 @@ export class Leg implements Source {
   /** A frame from this side. */
   onFrame(frame: StreamFrame): void {
     this.#crossing.onFrame(this, frame);
+  }
+
+  /** Ends the stream for good. */
+  reset(error: CodedError): void {
+    this.#crossing.reset(error);
   }
 
   /** Ends the crossing; `lost` when this side cannot be told. */

@@ -1,6 +1,6 @@
 import type { Clock, CodedError } from '../base/index.ts';
 import { Crossing, type CrossingHost } from './crossing.ts';
-import { FrameType, type OpenFrame, type StreamClass, type StreamFrame } from './frame.ts';
+import { FrameType, type OpenFrame, type StreamClass, type StreamFrame, type StreamTarget } from './frame.ts';
 import type { Leg, LegSlot } from './leg.ts';
 import { defaultLimits, type TunnelLimits } from './limits.ts';
 import type { Port, PortUser } from './port.ts';
@@ -22,6 +22,21 @@ export interface SwitchOptions {
   readonly pool?: WindowPool;
   /** Called for every OPEN and RESUME; `gone` is true once nobody waits for the answer. */
   readonly route: (open: OpenFrame, from: Port, wanted: { readonly gone: boolean }) => Route | Promise<Route>;
+  /** Told when a stream passes no more: it has ended, or goes on by another way. Not of what was refused. */
+  readonly onPassed?: (passage: Passage) => void;
+}
+
+/** What passed through a switch of one stream. */
+export interface Passage {
+  /** With the principal that was authenticated. */
+  readonly target: StreamTarget;
+  /** Where it was opened. */
+  readonly from: Port;
+  /** What the other end said. Without an answer the stream is opened anew by another way, if there is one. */
+  readonly answer: 'taken' | 'refused' | 'none';
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly durationMs: number;
 }
 
 /**
@@ -33,6 +48,7 @@ export class Switch implements CrossingHost {
   readonly limits: TunnelLimits;
   readonly pool: WindowPool;
   readonly #route: SwitchOptions['route'];
+  readonly #onPassed: SwitchOptions['onPassed'];
   readonly #slots = new Map<Port, Slot>();
   readonly #crossings = new Set<Crossing>();
   #queuedBytes = 0;
@@ -48,6 +64,7 @@ export class Switch implements CrossingHost {
     this.limits = options.limits ?? defaultLimits;
     this.pool = options.pool ?? new WindowPool(this.limits);
     this.#route = options.route;
+    this.#onPassed = options.onPassed;
   }
 
   /** Channels that pass through now. */
@@ -85,6 +102,22 @@ export class Switch implements CrossingHost {
     this.#slots.get(port)?.clear(code);
   }
 
+  /** Ends every stream on a port for good: the endpoints of each are told why, and none looks for another path. */
+  cut(port: Port, reason: CodedError): void {
+    this.#slots.get(port)?.cut(reason);
+  }
+
+  /**
+   * Ends for good every stream that passes through and for which there is a reason. The target has the principal that was
+   * authenticated. A stream whose route is looked up still is left to whoever routes it.
+   */
+  revoke(reasonOf: (target: StreamTarget) => CodedError | undefined): void {
+    for (const crossing of [...this.#crossings]) {
+      const reason = crossing.passing === undefined ? undefined : reasonOf(crossing.passing);
+      if (reason !== undefined) crossing.reset(reason);
+    }
+  }
+
   queued(_crossing: Crossing, bytes: number): void {
     this.#queuedBytes += bytes;
     if (bytes > 0 && this.#queuedBytes > this.limits.switchQueueBytes) this.#shed();
@@ -92,8 +125,12 @@ export class Switch implements CrossingHost {
 
   freed(crossing: Crossing): void {
     this.#crossings.delete(crossing);
-    this.bytesUp += crossing.bytesUp;
-    this.bytesDown += crossing.bytesDown;
+    const { bytesUp, bytesDown, passing } = crossing;
+    this.bytesUp += bytesUp;
+    this.bytesDown += bytesDown;
+    if (this.#onPassed === undefined || passing === undefined) return;
+    const { openerPort: from, answer, durationMs } = crossing;
+    this.#onPassed({ target: passing, from, answer, bytesUp, bytesDown, durationMs });
   }
 
   #onFrame(slot: Slot, frame: StreamFrame): void {
@@ -200,6 +237,10 @@ class Slot implements LegSlot {
   /** The port is gone: the other sides are told. */
   lose(): void {
     for (const leg of [...this.#legs]) leg.detach('link-lost', true);
+  }
+
+  cut(reason: CodedError): void {
+    for (const leg of [...this.#legs]) leg.reset(reason);
   }
 
   /** The port lives: both sides are told. */

@@ -17,6 +17,18 @@ export const tunnelCodes = {
     text: 'the edge is not on the whitelist',
     fix: '`causeway node allow EDGE` puts it there',
   },
+  'edge-cut': {
+    status: 502,
+    retryable: false,
+    text: 'the edge was cut off while this ran; nobody can know what it did of it',
+    fix: '`causeway node show EDGE` says whether it is on the whitelist',
+  },
+  'revoked': {
+    status: 403,
+    retryable: false,
+    text: 'the identity, its key or its certificate is revoked',
+    fix: 'an operator sees it in `causeway revocation ls`; `causeway revocation rm` lifts it',
+  },
   'denied': { status: 403, retryable: false, text: 'not allowed', fix: 'ask an operator for access' },
   'service-unknown': {
     status: 404,

@@ -1,7 +1,7 @@
 import { Backoff, CodedError, messageOf, type Clock, type Timer } from '../base/index.ts';
-import type { Endpoint } from './endpoint.ts';
 import { defaultLimits, type TunnelLimits } from './limits.ts';
 import { Link, type LinkBody } from './link.ts';
+import type { PortUser } from './port.ts';
 import type { Ticker } from './ticker.ts';
 import { tunnelError } from './tunnel-error.ts';
 import type { Wire } from './wire.ts';
@@ -10,21 +10,47 @@ import type { Wire } from './wire.ts';
 export type UplinkEvent =
   | { readonly kind: 'opened'; readonly link: Link; readonly target: string; readonly welcome: LinkBody }
   | { readonly kind: 'active'; readonly link: Link; readonly target: string }
-  | { readonly kind: 'closed'; readonly link: Link; readonly target: string; readonly reason: CodedError }
+  | {
+      readonly kind: 'closed';
+      readonly link: Link;
+      readonly target: string;
+      readonly reason: CodedError;
+      /** It was being left for another one: nothing is wrong. */
+      readonly isReplaced: boolean;
+    }
   | { readonly kind: 'failed'; readonly target: string; readonly reason: CodedError; readonly retryMs: number };
+
+/** Who takes the streams of the links: an endpoint, or a switch that passes them on. */
+export interface UplinkStreams {
+  attach(link: Link, preferred: boolean): PortUser;
+  /** From now on this link carries what is opened and resumed. */
+  prefer(link: Link): void;
+  /** Streams that wait for a path: while there are some, links are dialed sooner. */
+  readonly detachedStreams: number;
+}
+
+/** Where a link can be dialed. */
+export interface LinkTarget {
+  /** `host:port`. */
+  readonly address: string;
+  /** The data center; links are kept in different ones where there are several. */
+  readonly site?: string | undefined;
+}
 
 export interface UplinkOptions {
   readonly clock: Clock;
   readonly ticker: Ticker;
-  readonly endpoint: Endpoint;
+  readonly endpoint: UplinkStreams;
   /** Where to dial; asked anew for each try, so that the list may change. */
-  readonly targets: () => readonly string[];
+  readonly targets: () => readonly LinkTarget[];
   readonly dial: (target: string) => Promise<Wire>;
   /** What each link says first; which of them is active is said by UPDATE. */
   readonly hello: () => LinkBody;
   /** How many links to keep. Default 2: one carries everything, the other is ready. */
   readonly links?: number;
   readonly onEvent?: (event: UplinkEvent) => void;
+  /** Told what a replica says on a link that is open. */
+  readonly onUpdate?: (body: LinkBody) => void;
   readonly limits?: TunnelLimits;
   readonly random?: () => number;
 }
@@ -34,6 +60,13 @@ const WAITED_FOR_MS = 5_000;
 /** The timer came this late: the machine slept, and every link is older than its peer's patience. */
 const SUSPENDED_MS = 10_000;
 const DEFAULT_GOAWAY_WINDOW_MS = 5_000;
+/** A link that is replaced for its own sake can wait for its successor. */
+const RENEW_WINDOW_MS = 60_000;
+/** So long a link lives on beside its successor. */
+const SUCCEEDED_MS = 250;
+const HURRY_MS = 500;
+/** Who asked to be left restarts, most likely. */
+const SHUNNED_MS = 15_000;
 
 interface Keeper {
   readonly backoff: Backoff;
@@ -42,6 +75,8 @@ interface Keeper {
   openedAt: number;
   /** The next try, where one is set. */
   retry: { readonly timer: Timer; readonly at: number } | undefined;
+  /** The peer has asked not to be dialed before this. */
+  notBefore: number;
 }
 
 /**
@@ -53,10 +88,17 @@ export class Uplink {
   readonly #limits: TunnelLimits;
   readonly #keepers: Keeper[] = [];
   /** Links that are being left: they go when their streams are gone, or their time is over. */
-  readonly #leaving = new Map<Link, Timer>();
+  readonly #leaving = new Map<Link, { readonly timer: Timer; readonly by: Keeper }>();
+  /** Whose links are still to be replaced, and whose is being replaced now. */
+  #renewing: Keeper[] = [];
+  #replaced: Keeper | undefined;
   #active: Keeper | undefined;
+  /** Targets that asked to be left, until when others are tried first. */
+  readonly #shunned = new Map<string, number>();
   #closed = false;
   #linkCount = 0;
+  /** How often a link was made the active one. */
+  #turn = 0;
   #nextTarget: number;
   readonly #random: () => number;
 
@@ -72,6 +114,7 @@ export class Uplink {
         target: '',
         openedAt: 0,
         retry: undefined,
+        notBefore: 0,
       });
     }
   }
@@ -94,9 +137,34 @@ export class Uplink {
     return this.#active?.link;
   }
 
-  /** Replaces every link by a new one, each opened before its predecessor goes: no stream notices. */
+  /**
+   * Replaces every link by a new one, one after the other, each opened before its predecessor goes: no stream notices. The active
+   * one is the last, so that its streams move once, to a link that is new. Links that are away are dialed soon.
+   */
   renew(): void {
-    for (const keeper of this.#keepers) this.#leave(keeper, DEFAULT_GOAWAY_WINDOW_MS);
+    if (this.#closed) return;
+    this.hurry();
+    const open = this.#keepers.filter(({ link }) => link?.open === true);
+    this.#renewing = open.toSorted((one, other) => Number(one === this.#active) - Number(other === this.#active));
+    if (this.#replaced === undefined) this.#renewNext();
+  }
+
+  /** The targets have changed: a link that is ready and carries nothing moves, where that brings it apart from the others. */
+  spread(): void {
+    for (const keeper of this.#keepers) {
+      if (keeper === this.#active || keeper.link?.open !== true) continue;
+      const best = Math.min(...this.#options.targets().map((target) => this.#crowding(keeper, target)));
+      if (best >= this.#crowding(keeper, this.#targetOf(keeper))) continue;
+      this.#leave(keeper, RENEW_WINDOW_MS);
+      return;
+    }
+  }
+
+  /** Dials links that are away soon, however long they were to wait. */
+  hurry(): void {
+    for (const keeper of this.#keepers) {
+      if (keeper.retry !== undefined) this.#retry(keeper, this.#random() * HURRY_MS);
+    }
   }
 
   close(reason: CodedError): void {
@@ -107,7 +175,8 @@ export class Uplink {
       keeper.retry?.timer.cancel();
       keeper.link?.close(reason);
     }
-    for (const [link, timer] of this.#leaving) {
+    this.#renewing = [];
+    for (const [link, { timer }] of this.#leaving) {
       timer.cancel();
       link.close(reason);
     }
@@ -122,8 +191,8 @@ export class Uplink {
     // A stream came to wait while a long delay was running: it need not last.
     if (this.#options.endpoint.detachedStreams === 0) return;
     for (const keeper of this.#keepers) {
-      if (keeper.retry !== undefined && keeper.retry.at - now > WAITED_FOR_MS)
-        this.#retry(keeper, WAITED_FOR_MS * this.#random());
+      if (keeper.retry !== undefined && keeper.retry.at - Math.max(now, keeper.notBefore) > WAITED_FOR_MS)
+        this.#retry(keeper, Math.max(keeper.notBefore - now, 0) + WAITED_FOR_MS * this.#random());
     }
   }
 
@@ -163,10 +232,12 @@ export class Uplink {
           link.streams = endpoint.attach(link, false);
           onEvent?.({ kind: 'opened', link, target, welcome });
           if (this.#active === undefined || this.#active === keeper) this.#activate(keeper);
+          this.#succeeded(keeper);
         },
-        onUpdate() {},
+        onUpdate: (body) => this.#options.onUpdate?.(body),
         onGoaway: (body) => {
           const windowMs = typeof body['windowMs'] === 'number' ? body['windowMs'] : DEFAULT_GOAWAY_WINDOW_MS;
+          this.#shunned.set(target, clock.now() + SHUNNED_MS);
           if (keeper.link === link) this.#leave(keeper, windowMs);
         },
         onClose: (reason) => this.#onClose(keeper, link, target, reason),
@@ -180,30 +251,55 @@ export class Uplink {
     if (link === undefined) return;
     this.#active = keeper;
     this.#options.endpoint.prefer(link);
-    link.update({ active: true });
+    link.update({ active: true, turn: ++this.#turn });
     this.#options.onEvent?.({ kind: 'active', link, target: keeper.target });
   }
 
-  /** A successor first, then the old link. */
-  #leave(keeper: Keeper, windowMs: number): void {
-    const { link } = keeper;
-    if (link === undefined) return;
+  #renewNext(): void {
+    // Whose link went away meanwhile gets a new one anyway.
+    do this.#replaced = this.#renewing.shift();
+    while (this.#replaced !== undefined && this.#replaced.link?.open !== true);
+    if (this.#replaced !== undefined) this.#leave(this.#replaced, RENEW_WINDOW_MS, 0);
+  }
+
+  /** The successor of a link that is being left is there. */
+  #succeeded(keeper: Keeper): void {
+    for (const [link, { timer, by }] of this.#leaving) {
+      if (by !== keeper) continue;
+      timer.cancel();
+      // What was under way on the old one has a moment to arrive.
+      this.#leaveWithin(link, keeper, SUCCEEDED_MS);
+    }
+    if (this.#replaced !== keeper) return;
+    this.#replaced = undefined;
+    this.#options.clock.after(SUCCEEDED_MS, () => this.#renewNext());
+  }
+
+  #leaveWithin(link: Link, by: Keeper, windowMs: number): void {
     const timer = this.#options.clock.after(windowMs, () =>
       link.close(tunnelError('link-closed', { detail: 'replaced' })),
     );
-    this.#leaving.set(link, timer);
+    this.#leaving.set(link, { timer, by });
+  }
+
+  /** A successor first, then the old link. */
+  #leave(keeper: Keeper, windowMs: number, dialWithinMs = Math.min(1000, windowMs / 4)): void {
+    const { link } = keeper;
+    if (link === undefined) return;
+    this.#leaveWithin(link, keeper, windowMs);
     keeper.link = undefined;
     const wasActive = this.#active === keeper;
     if (wasActive) {
       const other = this.#keepers.find((candidate) => candidate.link?.open === true);
       if (other !== undefined) this.#activate(other);
     }
-    this.#retry(keeper, this.#random() * Math.min(1000, windowMs / 4));
+    this.#retry(keeper, this.#random() * dialWithinMs);
   }
 
   #onClose(keeper: Keeper, link: Link, target: string, reason: CodedError): void {
-    this.#options.onEvent?.({ kind: 'closed', link, target, reason });
-    this.#leaving.get(link)?.cancel();
+    const isReplaced = this.#leaving.has(link);
+    this.#options.onEvent?.({ kind: 'closed', link, target, reason, isReplaced });
+    this.#leaving.get(link)?.timer.cancel();
     if (this.#leaving.delete(link)) return;
     keeper.link = undefined;
     if (keeper.openedAt > 0) keeper.backoff.lasted(this.#options.clock.now() - keeper.openedAt);
@@ -220,6 +316,7 @@ export class Uplink {
     const waited = this.#active === undefined && this.#options.endpoint.detachedStreams > 0;
     const retryMs = Math.max(keeper.backoff.next(waited ? WAITED_FOR_MS : undefined), reason.retryAfterMs ?? 0);
     this.#options.onEvent?.({ kind: 'failed', target, reason, retryMs });
+    keeper.notBefore = this.#options.clock.now() + (reason.retryAfterMs ?? 0);
     this.#retry(keeper, retryMs);
   }
 
@@ -229,13 +326,33 @@ export class Uplink {
     keeper.retry = { timer: clock.after(delayMs, () => this.#dial(keeper)), at: clock.now() + delayMs };
   }
 
-  /** The next target that no other link uses, or the next one where all are used. */
+  /** The next target that no other link uses, best in a site that none uses, or the next one where all are used. */
   #chooseTarget(keeper: Keeper): string | undefined {
     const targets = this.#options.targets();
-    const used = new Set(this.#keepers.filter((other) => other !== keeper).map((other) => other.target));
     const from = this.#nextTarget++;
-    const inTurn = targets.map((_, index) => targets[(from + index) % targets.length] ?? '');
-    return inTurn.find((target) => !used.has(target)) ?? inTurn[0];
+    const inTurn = targets.map((target, index) => targets[(from + index) % targets.length] ?? target);
+    const cost = (target: LinkTarget): number => this.#crowding(keeper, target) + (this.#isShunned(target) ? 4 : 0);
+    const [best] = inTurn.toSorted((one, other) => cost(one) - cost(other));
+    return best?.address;
+  }
+
+  /** How near a target is to those of the other links: 2 the same, 1 in the same site, 0 apart. */
+  #crowding(keeper: Keeper, { address, site }: LinkTarget): number {
+    const others = this.#keepers.filter((other) => other !== keeper).map((other) => this.#targetOf(other));
+    if (others.some((other) => other.address === address)) return 2;
+    return site !== undefined && others.some((other) => other.site === site) ? 1 : 0;
+  }
+
+  #isShunned({ address }: LinkTarget): boolean {
+    const until = this.#shunned.get(address);
+    if (until === undefined) return false;
+    if (until > this.#options.clock.now()) return true;
+    this.#shunned.delete(address);
+    return false;
+  }
+
+  #targetOf({ target }: Keeper): LinkTarget {
+    return this.#options.targets().find(({ address }) => address === target) ?? { address: target };
   }
 }
 

@@ -40,6 +40,7 @@ async function run({ credentials, limits }: ReplicaProcessOptions): Promise<Repl
     api: port,
     public: port,
     store: { path: join(folder, 'store.db') },
+    admins: ['component/bench'],
     log: 'silent',
   });
   const replica = await startReplica({

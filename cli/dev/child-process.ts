@@ -7,8 +7,10 @@ import { cliError } from '../cli-error.ts';
 
 export interface ChildOptions {
   readonly name: string;
-  /** The command line behind `causeway`; asked anew for each start. */
+  /** The command line behind `causeway`, or behind `program`; asked anew for each start. */
   readonly args: () => readonly string[];
+  /** Another program. It does not tell when it has started: `untilStarted` finds out. */
+  readonly program?: { readonly file: string; readonly untilStarted: (isAlive: () => boolean) => Promise<unknown> };
   /** The file that takes its output, appended. */
   readonly log: string;
   readonly restart: 'always' | 'never';
@@ -44,22 +46,26 @@ export class Child {
 
   /** Resolves with what it says when it has started. Throws `process-failed` when it ends before that. */
   start(): Promise<unknown> {
-    const { name, args, log, onChange } = this.#options;
+    const { name, args, program, log, onChange } = this.#options;
     if (this.#stopping) return Promise.reject(cliError('process-failed', `${name}: it is being stopped`));
     mkdirSync(dirname(log), { recursive: true });
     const output = openSync(log, 'a');
     // A process group of its own: Ctrl-C reaches the parent only, which ends all in order. The channel tells it
     // when the parent is gone, however that came about.
-    const child = spawn(process.execPath, [...process.execArgv, entryPoint(), ...args()], {
-      stdio: ['ignore', output, output, 'ipc'],
-      detached: true,
-    });
+    const child =
+      program === undefined
+        ? spawn(process.execPath, [...process.execArgv, entryPoint(), ...args()], {
+            stdio: ['ignore', output, output, 'ipc'],
+            detached: true,
+          })
+        : spawn(program.file, [...args()], { stdio: ['ignore', output, output], detached: true });
     closeSync(output);
     this.#process = child;
     onChange();
     return new Promise((resolve, reject) => {
       child.on('error', (error) => reject(cliError('process-failed', name, error)));
-      child.once('message', resolve);
+      if (program === undefined) child.once('message', resolve);
+      else program.untilStarted(() => child.exitCode === null && child.signalCode === null).then(resolve, reject);
       child.once('exit', (code, signal) => {
         const how = signal ?? `code ${code}`;
         reject(cliError('process-failed', `${name} (${how}), ${log}:\n${lastLines(log)}`));

@@ -1,6 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  authorityFiles,
   createAuthorityFiles,
   DAY_MS,
   ensureKeyFiles,
@@ -9,15 +10,18 @@ import {
   yamlFile,
 } from '../fleet-files.ts';
 import { kubeconfig } from '../kubeconfig.ts';
-import { apiUrl, linkAddress, type DevPlan, type EdgePlan, type ReplicaPlan } from './dev-plan.ts';
+import { writeEtcdFiles, type EtcdPlan } from './dev-etcd.ts';
+import { packageFolder } from '../version.ts';
+import { apiUrl, linkAddress, publicAddress, type DevPlan, type EdgePlan, type ReplicaPlan } from './dev-plan.ts';
 
 const VALID_MS = 365 * DAY_MS;
 const WRITTEN = 'Written by `causeway dev` at each start.';
 
 /** Makes the keys that are missing, and writes everything that the processes and the clients read. */
 export async function writeDevFiles(plan: DevPlan): Promise<void> {
-  const { folder, files, replicas, edges } = plan;
+  const { folder, files, replicas, edges, etcd } = plan;
   await mkdir(folder, { recursive: true });
+  if (etcd !== undefined) await writeEtcdFiles(etcd);
   const authority = (await readAuthorityFiles(files.ca)) ?? (await createAuthorityFiles(files.ca, 'causeway.local'));
   await ensureKeyFiles(authority, { folder: files.operator, name: 'operator/admin', validMs: VALID_MS });
   for (const replica of replicas) {
@@ -79,7 +83,8 @@ export function agentFile(edge: EdgePlan): string {
   return join(edge.folder, 'agent.yaml');
 }
 
-function gatewayConfig({ replicas }: DevPlan, { name, site, ports }: ReplicaPlan): object {
+function gatewayConfig({ files, etcd }: DevPlan, replica: ReplicaPlan): object {
+  const { name, site, ports } = replica;
   return {
     site,
     name,
@@ -87,8 +92,21 @@ function gatewayConfig({ replicas }: DevPlan, { name, site, ports }: ReplicaPlan
     api: { host: '127.0.0.1', port: ports.api },
     link: { host: '127.0.0.1', port: ports.link },
     public: { host: '127.0.0.1', port: ports.public },
-    advertise: replicas.map(linkAddress),
-    store: { path: 'store.db' },
+    advertise: [linkAddress(replica)],
+    advertisePublic: [publicAddress(replica)],
+    store: storeConfig(etcd),
+    issuer: authorityFiles(files.ca, 'edge'),
+    admins: ['operator/admin'],
+    // Where `npm run build:agent` puts them.
+    agentFiles: join(packageFolder(), 'dist', 'agent'),
     cache: { snapshots: 'cache' },
   };
+}
+
+function storeConfig(etcd: EtcdPlan | undefined): object {
+  if (etcd === undefined) return { path: 'store.db' };
+  const { endpoints, members, keys } = etcd;
+  if (members.length === 0) return { etcd: { endpoints } };
+  const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((file) => join(keys, file));
+  return { etcd: { endpoints, ca, cert, key } };
 }

@@ -5,7 +5,8 @@ import { loadKeyStore } from '../../certs/index.ts';
 import { Api } from '../../sdk/index.ts';
 import { cliError } from '../cli-error.ts';
 import { admitNode, listNodes } from '../edge-nodes.ts';
-import { Child } from './child-process.ts';
+import { Child, type ChildOptions } from './child-process.ts';
+import { etcdCommand, untilListening, type EtcdPlan } from './dev-etcd.ts';
 import { agentFile, gatewayFile, writeAgentFile, writeDevFiles } from './dev-files.ts';
 import { apiUrl, type DevPlan, type EdgePlan } from './dev-plan.ts';
 import { requireFreePorts } from './local-ports.ts';
@@ -23,6 +24,7 @@ export class DevFleet {
   readonly #replicas = new Map<string, Child>();
   readonly #edges = new Map<string, Child>();
   readonly #demos = new Map<string, Child>();
+  readonly #etcd = new Map<string, Child>();
   #stopping = false;
 
   constructor(plan: DevPlan, onNote: (text: string) => void) {
@@ -36,9 +38,13 @@ export class DevFleet {
    */
   async start(): Promise<void> {
     const plan = this.#plan;
-    await requireFreePorts(plan.replicas.flatMap(({ ports }) => [ports.api, ports.link, ports.public]));
+    await requireFreePorts([
+      ...plan.replicas.flatMap(({ ports }) => [ports.api, ports.link, ports.public]),
+      ...(plan.etcd?.members ?? []).flatMap(({ ports }) => [ports.client, ports.peer]),
+    ]);
     await writeDevFiles(plan);
     this.#writeState();
+    if (plan.etcd !== undefined) await this.#startEtcd(plan.etcd);
     await Promise.all(
       plan.replicas.map((replica) =>
         this.#child(this.#replicas, replica.name, () => ['gateway', 'run', '--config', gatewayFile(replica)]).start(),
@@ -60,6 +66,7 @@ export class DevFleet {
     this.#stopping = true;
     await stopAll(this.#edges);
     await Promise.all([stopAll(this.#demos), stopAll(this.#replicas)]);
+    await stopAll(this.#etcd);
   }
 
   /** Edges that are new come onto the whitelist; one that was denied stays denied. Returns those that may register. */
@@ -72,6 +79,17 @@ export class DevFleet {
       else this.#onNote(`${name} is denied since an earlier run: \`causeway node allow ${name}\` lets it register`);
     }
     return allowed;
+  }
+
+  /** All at once: a member listens when it has found a majority. */
+  async #startEtcd(etcd: EtcdPlan): Promise<void> {
+    await Promise.all(
+      etcd.members.map((member) => {
+        const { file, args } = etcdCommand(etcd, member);
+        const untilStarted = (isAlive: () => boolean) => untilListening(member, isAlive);
+        return this.#child(this.#etcd, member.name, () => args, { file, untilStarted }).start();
+      }),
+    );
   }
 
   async #startEdge(edge: EdgePlan): Promise<void> {
@@ -107,10 +125,16 @@ export class DevFleet {
     }
   }
 
-  #child(among: Map<string, Child>, name: string, args: () => readonly string[]): Child {
+  #child(
+    among: Map<string, Child>,
+    name: string,
+    args: () => readonly string[],
+    program?: ChildOptions['program'],
+  ): Child {
     const child = new Child({
       name,
       args,
+      ...(program === undefined ? {} : { program }),
       log: join(this.#plan.files.logs, `${name}.log`),
       restart: this.#plan.restart,
       onChange: () => this.#writeState(),
@@ -122,7 +146,7 @@ export class DevFleet {
   }
 
   #writeState(): void {
-    writeState(this.#plan, { replicas: this.#replicas, edges: this.#edges });
+    writeState(this.#plan, { replicas: this.#replicas, edges: this.#edges, etcd: this.#etcd });
   }
 }
 

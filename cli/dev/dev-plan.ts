@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { cliError } from '../cli-error.ts';
 import type { CommandInput } from '../command-line.ts';
+import { planEtcd, type EtcdPlan } from './dev-etcd.ts';
 
 export interface ReplicaPlan {
   readonly name: string;
@@ -25,6 +26,8 @@ export interface DevPlan {
   readonly folder: string;
   readonly replicas: readonly ReplicaPlan[];
   readonly edges: readonly EdgePlan[];
+  /** Undefined: each replica has an embedded store. */
+  readonly etcd: EtcdPlan | undefined;
   readonly restart: 'always' | 'never';
   readonly files: {
     readonly ca: string;
@@ -56,10 +59,9 @@ export async function planDev(
   const edges = input.integer('edges', 0, MAX_EDGES) ?? 2;
   const total = sites * perSite;
   const apiPort = input.integer('apiPort', 0, 65_535 - PORT_STEP * total) ?? 8440;
-  if (sites > 1) throw cliError('not-in-this-version', `--sites ${sites}: only 1`);
-  if (perSite > 1) throw cliError('not-in-this-version', `--replicas ${perSite}: only 1`);
-  if (input.text('store') === 'etcd' || input.text('etcd') !== undefined)
-    throw cliError('not-in-this-version', '--store etcd: only embedded');
+  const running = input.text('etcd')?.split(',');
+  if (input.text('store') === 'embedded' && (running !== undefined || total > 1))
+    throw cliError('usage', '--store embedded is for one replica, and for no --etcd');
   if (input.text('driver') === 'qemu') throw cliError('not-in-this-version', '--driver qemu: only none');
 
   const folder = resolve(input.text('dir') ?? '.causeway-dev');
@@ -71,9 +73,20 @@ export async function planDev(
     const site = `site-${'abcdefgh'.charAt(Math.floor(index / perSite))}`;
     return { name, site, folder: join(folder, 'replicas', name), ports: { api, link, public: open } };
   });
+  const etcdPorts = (): Promise<readonly number[]> =>
+    apiPort === 0
+      ? ports(6)
+      : Promise.resolve([0, 1, 2].flatMap((index) => [3, 4].map((offset) => apiPort + PORT_STEP * index + offset)));
+  const etcd =
+    running !== undefined
+      ? { endpoints: running, members: [], folder: '', keys: '' }
+      : input.text('store') === 'etcd' || total > 1
+        ? await planEtcd(folder, etcdPorts)
+        : undefined;
   return {
     folder,
     replicas,
+    etcd,
     edges: Array.from({ length: edges }, (_, index) => ({
       name: `edge-${index + 1}`,
       folder: join(folder, 'edges', `edge-${index + 1}`),
@@ -99,4 +112,8 @@ export function apiUrl({ ports }: ReplicaPlan): string {
 /** `127.0.0.1:PORT` of a replica's link listener. */
 export function linkAddress({ ports }: ReplicaPlan): string {
   return `127.0.0.1:${ports.link}`;
+}
+
+export function publicAddress({ ports }: ReplicaPlan): string {
+  return `127.0.0.1:${ports.public}`;
 }

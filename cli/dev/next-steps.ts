@@ -12,6 +12,7 @@ export function nextSteps({ folder, files, replicas, edges }: DevPlan): string {
     ...(isDefault ? [] : [`export CAUSEWAY_CONFIG=${path(files.client)}`]),
     `${causeway} node ls`,
     `${causeway} status`,
+    `${causeway} token create --edge edge-9`,
     ...(edge === undefined || replica === undefined
       ? []
       : [

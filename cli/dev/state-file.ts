@@ -9,6 +9,7 @@ import { apiUrl, linkAddress, type DevPlan } from './dev-plan.ts';
 export interface Children {
   readonly replicas: ReadonlyMap<string, Child>;
   readonly edges: ReadonlyMap<string, Child>;
+  readonly etcd: ReadonlyMap<string, Child>;
 }
 
 /**
@@ -26,7 +27,7 @@ export function writeState({ files, replicas, edges }: DevPlan, children: Childr
       key: join(files.operator, 'key.pem'),
     },
     edges: edges.map(({ name }) => name),
-    pids: { replicas: pidsOf(children.replicas), edges: pidsOf(children.edges), etcd: {} },
+    pids: { replicas: pidsOf(children.replicas), edges: pidsOf(children.edges), etcd: pidsOf(children.etcd) },
     replicas: Object.fromEntries(
       replicas.map((replica) => {
         const { name, site, ports } = replica;

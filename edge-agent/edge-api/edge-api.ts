@@ -10,6 +10,7 @@ import {
   fullAccess,
   ResourceApi,
   ResourceApis,
+  reviewApis,
   StoreFeed,
   type ResourceHooks,
   type ResourceType,
@@ -67,6 +68,8 @@ export async function startEdgeApi(options: EdgeApiOptions): Promise<EdgeApi> {
     const apis = new ResourceApis({ onBackgroundError: (error) => log.warn('edge-api-cleanup-failed', { error }) });
     const custom = await readDefinitions(definitions, wallClock());
     apis.add(custom.api);
+    // In discovery only: replicas, which know who calls, answer them.
+    for (const api of reviewApis()) apis.add(api);
     const types = [...embeddedTypes, ...custom.types];
     for (const type of types) {
       const collection = await feed.collection(keptAs(type, types));

@@ -1,4 +1,5 @@
 import type { Transport, TransportAnswer } from '../../resources/index.ts';
+import { plainHeaderName } from '../../tunnel/index.ts';
 import type { HttpService } from '../services/http-service.ts';
 import { exchangeFailure } from '../services/service-error.ts';
 import { rawList, type UpstreamControl, type UpstreamHandler } from '../services/upstream-pool.ts';
@@ -10,16 +11,17 @@ const HIGH_WATER_BYTES = 64 * 1024;
 export function serviceTransport(service: HttpService): Transport {
   return (request) => {
     const exchange = new ServiceExchange();
-    const headers = ['host', service.authority];
+    const { authority, basePath, injected, pool } = service.upstream;
+    const headers = ['host', authority];
     for (const [name, value] of Object.entries(request.headers))
-      if (!service.ownNames.has(name)) headers.push(name, value);
-    for (const [name, value] of Object.entries(service.config.headers ?? {})) headers.push(name, value);
+      if (!service.ownNames.has(plainHeaderName(name.toLowerCase()))) headers.push(name, value);
+    for (const [name, value] of Object.entries(injected)) headers.push(name, value);
     request.signal.throwIfAborted();
     const onAbort = (): void => exchange.abort(request.signal.reason);
     request.signal.addEventListener('abort', onAbort, { once: true });
     exchange.onEnd = () => request.signal.removeEventListener('abort', onAbort);
     const body = request.body === undefined ? null : Buffer.from(request.body);
-    service.pool.dispatch({ method: request.method, path: service.basePath + request.path, headers, body }, exchange);
+    pool.dispatch({ method: request.method, path: basePath + request.path, headers, body }, exchange);
     return exchange.answer;
   };
 }

@@ -85,7 +85,8 @@ local.addSubnet('0.0.0.0', 8, 'ipv4');
 local.addSubnet('127.0.0.0', 8, 'ipv4');
 local.addSubnet('169.254.0.0', 16, 'ipv4');
 local.addSubnet('224.0.0.0', 3, 'ipv4');
-local.addSubnet('::', 127, 'ipv6');
+// With the addresses of IPv4 that were once written in it.
+local.addSubnet('::', 96, 'ipv6');
 local.addSubnet('fe80::', 10, 'ipv6');
 local.addSubnet('ff00::', 8, 'ipv6');
 

@@ -5,14 +5,16 @@ import type { Socket } from 'node:net';
 import {
   contentLength,
   couple,
+  endToEndTrailers,
   type KindStream,
+  plainHeaderName,
   type RawHeaders,
   RecordReader,
   type RecordSink,
   RecordWriter,
   tunnelError,
 } from '../../tunnel/index.ts';
-import { MAX_UPSTREAM_HEAD_BYTES, type HttpService } from './http-service.ts';
+import { MAX_UPSTREAM_HEAD_BYTES, type HttpService, type Upstream } from './http-service.ts';
 import type { ServiceRequest } from './serve-http.ts';
 import { connectFailure, exchangeFailure } from './service-error.ts';
 
@@ -24,6 +26,8 @@ import { connectFailure, exchangeFailure } from './service-error.ts';
 export class DirectExchange implements RecordSink {
   readonly #stream: KindStream;
   readonly #service: HttpService;
+  /** As it was when the request came: credentials may change meanwhile. */
+  readonly #upstream: Upstream;
   readonly #request: ServiceRequest;
   readonly #writer: RecordWriter;
   readonly #reader: RecordReader;
@@ -38,6 +42,7 @@ export class DirectExchange implements RecordSink {
   constructor(stream: KindStream, service: HttpService, request: ServiceRequest) {
     this.#stream = stream;
     this.#service = service;
+    this.#upstream = service.upstream;
     this.#request = request;
     this.#writer = new RecordWriter(stream);
     this.#reader = new RecordReader(request.head.upgrade === undefined ? 'body' : 'switch', this);
@@ -80,7 +85,9 @@ export class DirectExchange implements RecordSink {
     if (this.#client?.write(chunk) === false) this.#stream.pause();
   }
 
-  onTrailers(trailers: RawHeaders): void {
+  onTrailers(received: RawHeaders): void {
+    const { ownNames } = this.#service;
+    const trailers = endToEndTrailers(received, (name) => ownNames.has(plainHeaderName(name)));
     const pairs: [string, string][] = [];
     for (let index = 0; index + 1 < trailers.length; index += 2)
       pairs.push([trailers[index] ?? '', trailers[index + 1] ?? '']);
@@ -110,7 +117,8 @@ export class DirectExchange implements RecordSink {
   }
 
   #openRequest(): ClientRequest {
-    const { secure, hostname, port, authority, tls, config } = this.#service;
+    const { config } = this.#service;
+    const { secure, hostname, port, authority, tls } = this.#upstream;
     const { method, path, headers, head } = this.#request;
     const all = ['Host', authority, ...headers];
     if (head.upgrade !== undefined) all.push('Connection', 'Upgrade', 'Upgrade', head.upgrade);
@@ -137,7 +145,7 @@ export class DirectExchange implements RecordSink {
       this.#service.connectTimeoutMs,
     );
     socket.once('close', () => clearTimeout(timer));
-    socket.once(this.#service.secure ? 'secureConnect' : 'connect', () => {
+    socket.once(this.#upstream.secure ? 'secureConnect' : 'connect', () => {
       clearTimeout(timer);
       this.#connected = true;
       if (this.#request.head.body === true) this.#readStream();

@@ -85,7 +85,7 @@ export class PooledExchange implements UpstreamHandler {
 
   #dispatch(): void {
     const { method, path, headers } = this.#request;
-    this.#service.pool.dispatch({ method, path, headers, body: this.#body }, this);
+    this.#service.upstream.pool.dispatch({ method, path, headers, body: this.#body }, this);
   }
 
   #openerGone(): void {

@@ -50,5 +50,5 @@ function readRequest(stream: KindStream, service: HttpService): ServiceRequest {
   if (refusedMethods.has(method.toUpperCase())) throw tunnelError('denied', { detail: `method ${method}` });
   if (!isPlainPath(path)) throw tunnelError('record-malformed', { detail: 'path' });
   const head = decodeRequestHead(stream.head);
-  return { method, path: service.basePath + path, headers: upstreamHeaders(service, head, principal), head };
+  return { method, path: service.upstream.basePath + path, headers: upstreamHeaders(service, head, principal), head };
 }

@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, isIP } from 'node:net';
 import { type KindStream, splice, tunnelError } from '../../tunnel/index.ts';
 import type { HostPort, ResolvedAddress } from './address-list.ts';
 import { readAhead } from './service-config.ts';
@@ -14,9 +14,11 @@ export interface TcpTarget extends HostPort {
  * never did. Then bytes, half-closes and cuts pass both ways.
  */
 export function serveTcp(stream: KindStream, { host, port, addresses }: TcpTarget, connectTimeoutMs: number): void {
+  const [only] = addresses ?? [];
   const socket = connect({
     ...readAhead,
-    host,
+    // An address that was given as one may have been written in another way than it was checked.
+    host: only !== undefined && isIP(host) !== 0 ? only.address : host,
     port,
     allowHalfOpen: true,
     noDelay: true,

@@ -2,8 +2,15 @@
 export interface HttpServiceConfig {
   readonly name: string;
   readonly kind: 'http';
-  /** `http://host:port` or `https://host:port`; a path in it is put before each request's path. */
-  readonly url: string;
+  /** `http://host:port` or `https://host:port`; a path in it is put before each request's path. Missing only beside `kubeconfig`. */
+  readonly url?: string;
+  /**
+   * For a Kubernetes API: a file whose current context says the server, its CA, and a token, a token file or a client certificate.
+   * In place of `url`, `tokenFile` and `tls`. It runs no program: `exec` is refused.
+   */
+  readonly kubeconfig?: string;
+  /** A file with a token: each request gets `Authorization: Bearer`. */
+  readonly tokenFile?: string;
   /** A unix socket to connect to in place of the URL's host. */
   readonly socketPath?: string;
   /** For `https`. The server's certificate is always verified. */
@@ -15,12 +22,21 @@ export interface HttpServiceConfig {
     /** The agent's own certificate towards the service, PEM. */
     readonly cert?: string;
     readonly key?: string;
+    /** Files in place of the texts. */
+    readonly caFile?: string;
+    readonly certFile?: string;
+    readonly keyFile?: string;
   };
   /**
    * Fields that the agent sets on each request, credentials for instance; what a caller sends under these names is dropped.
    * They never leave the edge.
    */
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Lets the `Authorization` of callers through, for a service that knows its callers itself. Default false. Excluded where the agent
+   * has credentials of its own for the service.
+   */
+  readonly passAuthorization?: boolean;
   /** A field that tells the service who calls (`Impersonate-User`, `X-Remote-User`): it is set to the stream's principal. */
   readonly principalHeader?: string;
   /**

@@ -9,6 +9,12 @@ export const serviceCodes = {
     text: 'a declared service is not valid',
     fix: 'correct it in `services` of the agent’s configuration',
   },
+  'credentials-invalid': {
+    status: 400,
+    retryable: false,
+    text: "a service's credentials cannot be used",
+    fix: 'correct the file; it is read again when it changes',
+  },
   'address-invalid': {
     status: 400,
     retryable: false,

@@ -1,7 +1,17 @@
-import { CodedError, isDnsLabel, messageOf } from '../../base/index.ts';
+import {
+  CodedError,
+  isDnsLabel,
+  messageOf,
+  silentLog,
+  systemClock,
+  watchFiles,
+  type Clock,
+  type Log,
+  type Timer,
+} from '../../base/index.ts';
 import { type KindStream, tunnelError } from '../../tunnel/index.ts';
 import { AddressList, parseHostPort, type HostPort, type Lookup } from './address-list.ts';
-import { createHttpService, type HttpService } from './http-service.ts';
+import { HttpService } from './http-service.ts';
 import { serveHttp } from './serve-http.ts';
 import { serveTcp } from './serve-tcp.ts';
 import {
@@ -11,6 +21,7 @@ import {
   type TcpServiceConfig,
 } from './service-config.ts';
 import { serviceError } from './service-error.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
 
 type Service =
   | { readonly kind: 'http'; readonly http: HttpService }
@@ -19,18 +30,26 @@ type Service =
 export interface ServiceTableOptions {
   /** Default the system's resolver. */
   readonly lookup?: Lookup;
+  /** Of the watch of credentials' files. */
+  readonly clock?: Clock;
+  readonly log?: Log;
 }
 
 /**
  * What callers can reach at this edge: the services and addresses that its owner declared, and nothing else, whoever asks.
- * A table does not change; a new configuration is a new table, and the old one is closed.
+ * A table does not change, except that files of credentials are read again when they change; a new configuration is a new table,
+ * and the old one is closed.
  */
 export class ServiceTable {
   readonly #services = new Map<string, Service>();
   readonly #addresses: AddressList;
+  readonly #watch: Timer | undefined;
 
   /** Throws `service-invalid` or `address-invalid`, naming the entry. */
-  constructor({ services, addresses = [] }: ServicesConfig, { lookup }: ServiceTableOptions = {}) {
+  constructor(
+    { services, addresses = [] }: ServicesConfig,
+    { lookup, clock = systemClock, log = silentLog }: ServiceTableOptions = {},
+  ) {
     this.#addresses = new AddressList(addresses, lookup);
     for (const config of services) {
       if (!isDnsLabel(config.name))
@@ -39,6 +58,8 @@ export class ServiceTable {
         throw serviceError('service-invalid', { detail: `${config.name} is declared twice` });
       this.#services.set(config.name, createService(config));
     }
+    const files = this.#https().flatMap((service) => service.files);
+    if (files.length > 0) this.#watch = watchFiles(clock, files, () => this.#reload(log));
   }
 
   /** What the agent tells replicas that it serves. */
@@ -74,12 +95,14 @@ export class ServiceTable {
 
   /** Resolves when what runs has ended. May be called twice. */
   async close(): Promise<void> {
-    await Promise.all(this.#pools().map(({ pool }) => pool.close()));
+    this.#watch?.cancel();
+    await Promise.all(this.#pools().map((pool) => pool.close()));
   }
 
   /** Cuts what runs. */
   async destroy(error: CodedError = tunnelError('endpoint-closed')): Promise<void> {
-    for (const { pool } of this.#pools()) await pool.destroy(error);
+    this.#watch?.cancel();
+    for (const pool of this.#pools()) await pool.destroy(error);
   }
 
   async #dialAddress(stream: KindStream, text: string): Promise<void> {
@@ -97,13 +120,28 @@ export class ServiceTable {
     }
   }
 
-  #pools(): HttpService[] {
+  #pools(): UpstreamPool[] {
+    return this.#https().map(({ upstream }) => upstream.pool);
+  }
+
+  #https(): HttpService[] {
     return [...this.#services.values()].flatMap((service) => (service.kind === 'http' ? [service.http] : []));
+  }
+
+  /** A file that cannot be used is told of, and what was read before stays in use. */
+  #reload(log: Log): void {
+    for (const service of this.#https()) {
+      try {
+        if (service.reload()) log.info('credentials-reloaded', { service: service.config.name });
+      } catch (error) {
+        log.error('credentials-reload-failed', { service: service.config.name, error });
+      }
+    }
   }
 }
 
 function createService(config: ServiceConfig): Service {
-  if (config.kind === 'http') return { kind: 'http', http: createHttpService(config) };
+  if (config.kind === 'http') return { kind: 'http', http: new HttpService(config) };
   return {
     kind: 'tcp',
     address: addressOf(config),
@@ -117,8 +155,8 @@ function addressOf({ name, address }: TcpServiceConfig): HostPort {
   return parsed;
 }
 
-function hostPortOf({ hostname, port }: HttpService): HostPort {
-  return { host: hostname, port };
+function hostPortOf({ upstream }: HttpService): HostPort {
+  return { host: upstream.hostname, port: upstream.port };
 }
 
 /** Bytes to an HTTP service would pass by what is checked of its requests: where its owner does not allow that, it is as good as none. */

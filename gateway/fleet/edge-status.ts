@@ -14,13 +14,28 @@ export interface CacheObservation {
   readonly problem?: { readonly reason: string; readonly message: string } | undefined;
 }
 
+export interface ObservedCertificate {
+  /** Milliseconds since 1970. */
+  readonly notAfter: number;
+  readonly issuer: string;
+  readonly keyPin: string;
+  readonly serial: string;
+  readonly trust: string;
+}
+
 export interface EdgeObservation {
   /** Missing: it had no link to this replica since the replica started. */
   readonly presence?: EdgePresence | undefined;
+  /** Of the active link; missing: it is not here. */
+  readonly certificate?: ObservedCertificate | undefined;
   /** Missing: it feeds nothing. */
   readonly cache?: CacheObservation | undefined;
   /** `site/name` of the replica that observes. */
   readonly replica: string;
+  /** Whether another replica is there: the links of those that are not are gone. Default: all are. */
+  readonly isThere?: ((replica: string) => boolean) | undefined;
+  /** The active link is at another replica. */
+  readonly isElsewhere?: boolean | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -32,9 +47,10 @@ export interface EdgeObservation {
  */
 export function nextEdgeStatus(current: EdgeNodeStatus | undefined, seen: EdgeObservation): EdgeNodeStatus {
   const old = { ...initialEdgeStatus(), ...current };
-  const { presence, replica, now } = seen;
-  const own = linksOf(presence, replica);
-  const links = [...old.links.filter((link) => link.replica !== replica), ...own];
+  const { presence, certificate, replica, now, isThere = () => true } = seen;
+  const own = linksOf(presence, seen);
+  const others = old.links.filter((link) => link.replica !== replica && isThere(link.replica));
+  const links = [...others, ...own];
   const online = links.length > 0;
   const isLatest = presence !== undefined && presence.epoch >= old.epoch;
   const conditions = conditionsOf(old.conditions ?? [], online, seen);
@@ -51,6 +67,17 @@ export function nextEdgeStatus(current: EdgeNodeStatus | undefined, seen: EdgeOb
           agentVersion: presence.agentVersion,
         }
       : {}),
+    ...(certificate === undefined
+      ? {}
+      : {
+          certificate: {
+            notAfter: new Date(certificate.notAfter).toISOString(),
+            issuer: certificate.issuer,
+            keyPin: certificate.keyPin,
+            serial: certificate.serial,
+            trustVersion: certificate.trust,
+          },
+        }),
     conditions,
   };
   const isDue = own.length > 0 && (old.lastContact === null || now - Date.parse(old.lastContact) >= REFRESH_MS);
@@ -58,11 +85,14 @@ export function nextEdgeStatus(current: EdgeNodeStatus | undefined, seen: EdgeOb
   return next;
 }
 
-function linksOf(presence: EdgePresence | undefined, replica: string): EdgeLinkStatus[] {
+function linksOf(
+  presence: EdgePresence | undefined,
+  { replica, isElsewhere = false }: EdgeObservation,
+): EdgeLinkStatus[] {
   return (presence?.links ?? []).map(({ link, active, since }) => ({
     id: link.id,
     replica,
-    active,
+    active: active && !isElsewhere,
     since: new Date(since).toISOString(),
     rttMs: link.stats.rttMs === undefined ? null : Math.round(link.stats.rttMs * 1000) / 1000,
     remote: link.remote,

@@ -62,14 +62,19 @@ export function textList(description: string, pattern: string): ObjectSchema {
 }
 
 /** What is wrong with an object that has to have exactly one of these members. */
-export function exactlyOne(object: unknown, field: string, members: readonly [string, string]): readonly ErrorCause[] {
+export function exactlyOne(
+  object: unknown,
+  field: string,
+  members: readonly [string, string, ...string[]],
+): readonly ErrorCause[] {
   const given = members.filter((member) => memberOf(object, member) !== undefined);
-  const [one, other] = members;
+  const [first] = members;
+  const [, second] = given;
   if (given.length === 1) return [];
-  const rule = `exactly one of ${one} and ${other}`;
-  return given.length === 0
-    ? [{ field: `${field}.${one}`, reason: 'FieldValueRequired', message: `Required value: ${rule}` }]
-    : [{ field: `${field}.${other}`, reason: 'FieldValueForbidden', message: `Forbidden: ${rule}` }];
+  const rule = `exactly one of ${members.slice(0, -1).join(', ')} and ${members.at(-1)}`;
+  return second === undefined
+    ? [{ field: `${field}.${first}`, reason: 'FieldValueRequired', message: `Required value: ${rule}` }]
+    : [{ field: `${field}.${second}`, reason: 'FieldValueForbidden', message: `Forbidden: ${rule}` }];
 }
 
 export function memberOf(object: unknown, member: string): unknown {

@@ -12,7 +12,7 @@ export const joinTokenType: ResourceType = fleetType({
   schema: {
     type: 'object',
     description:
-      'Leave to enrol, for one edge or for edges that get certain labels. Kept and checked, and not in use yet.',
+      'Leave to enrol, for one edge or for new edges that get certain labels. `causeway token create` makes one and shows its secret, once; one that is made in another way has no secret, and lets nobody in.',
     required: ['spec'],
     properties: {
       spec: {
@@ -21,7 +21,7 @@ export const joinTokenType: ResourceType = fleetType({
         properties: {
           edge: dnsLabel('The one edge that may enrol with it.'),
           edgeLabels: {
-            ...labels('Any edge may enrol with it, and gets these labels.'),
+            ...labels('New edges may enrol with it, under names of their own; they get these labels.'),
             minProperties: 1,
           },
           uses: {
@@ -53,6 +53,13 @@ export const joinTokenType: ResourceType = fleetType({
   },
   columns: [
     { name: 'Edge', type: 'string', priority: 0, value: '.spec.edge', description: 'Empty: any that gets its labels' },
+    {
+      name: 'State',
+      type: 'string',
+      priority: 0,
+      value: (token, nowMs) => stateOf(token, nowMs),
+      description: 'Whether it still lets somebody in',
+    },
     { name: 'Uses', type: 'integer', priority: 0, value: '.spec.uses', description: 'Enrolments it is good for' },
     { name: 'Used', type: 'integer', priority: 0, value: '.status.used', description: 'Enrolments so far' },
     {
@@ -76,11 +83,30 @@ export const joinTokenHooks: ResourceHooks = {
   ],
 };
 
-function expiryOf({ metadata, spec }: Readonly<Record<string, unknown>>): string {
+/** Until when a token is good, milliseconds since 1970; undefined for an object that does not say. */
+export function tokenExpiry(token: unknown): number | undefined {
+  const spec = memberOf(token, 'spec');
   const moment = memberOf(spec, 'expiresAt');
-  if (typeof moment === 'string') return moment;
-  const born = memberOf(metadata, 'creationTimestamp');
+  if (typeof moment === 'string') return timeOf(moment);
+  const born = memberOf(memberOf(token, 'metadata'), 'creationTimestamp');
   const ttlSeconds = memberOf(spec, 'ttlSeconds') ?? DEFAULT_TTL_SECONDS;
-  if (typeof born !== 'string' || typeof ttlSeconds !== 'number') return '';
-  return new Date(Date.parse(born) + ttlSeconds * 1000).toISOString().replace(/\.\d+Z$/u, 'Z');
+  if (typeof born !== 'string' || typeof ttlSeconds !== 'number') return undefined;
+  return timeOf(born, ttlSeconds * 1000);
+}
+
+function timeOf(text: string, laterMs = 0): number | undefined {
+  const ms = Date.parse(text) + laterMs;
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+function expiryOf(token: Readonly<Record<string, unknown>>): string {
+  const ms = tokenExpiry(token);
+  return ms === undefined ? '' : new Date(ms).toISOString().replace(/\.\d+Z$/u, 'Z');
+}
+
+function stateOf(token: Readonly<Record<string, unknown>>, nowMs: number): string {
+  const used = memberOf(token['status'], 'used') ?? 0;
+  const uses = memberOf(token['spec'], 'uses') ?? 1;
+  if (typeof used === 'number' && typeof uses === 'number' && used >= uses) return 'Used';
+  return (tokenExpiry(token) ?? 0) <= nowMs ? 'Expired' : 'Ready';
 }

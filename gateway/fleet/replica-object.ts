@@ -1,77 +1,66 @@
-import { heldObject, WatchCache, type KubeObject } from '../../resources/index.ts';
 import { apiVersion } from '../../api/index.ts';
-import type { Clock, Timer } from '../../base/index.ts';
+import type { Clock } from '../../base/index.ts';
+import { heldObject, WatchCache, type KubeObject } from '../../resources/index.ts';
 import { replicaType } from './replica-type.ts';
 
-/** What happens within this time is one change. */
-const GATHER_MS = 1000;
-
+/** What a replica says of itself. */
 export interface ReplicaFacts {
   readonly site: string;
   readonly name: string;
+  /** Random, one a process. */
+  readonly instance: string;
   readonly version: string;
-}
-
-export interface ReplicaState {
+  readonly startedAt: string;
   readonly ports: { readonly api: number; readonly link: number; readonly public: number };
   readonly links: number;
   readonly edges: number;
+  /** Its own certificate and the roots that it trusts. */
+  readonly certificate?:
+    | { readonly notAfter: string; readonly issuer: string; readonly trustVersion: string }
+    | undefined;
+  /** Key identifier of the issuer that it has for edges. */
+  readonly edgeIssuer?: string | undefined;
 }
 
-/** This replica's own `Replica` object. It is in memory only: it says what is true while the process lives. */
-export class ReplicaObject {
+/** The `Replica` objects: all replicas that the store knows. They are in memory, and as old as what the store has said last. */
+export class ReplicaObjects {
   readonly collection: WatchCache;
-  readonly #facts: ReplicaFacts;
-  readonly #startedAt: string;
-  readonly #uid: string;
-  readonly #clock: Clock;
-  #state: ReplicaState | undefined;
-  #timer: Timer | undefined;
-  /** Of a later start all versions are higher. */
-  #version: number;
 
-  constructor(facts: ReplicaFacts, uid: string, clock: Clock, now: number) {
-    this.#facts = facts;
-    this.#uid = uid;
-    this.#clock = clock;
-    this.#version = now;
-    this.#startedAt = new Date(now).toISOString().replace(/\.\d+Z$/u, 'Z');
-    this.collection = new WatchCache(replicaType, { clock, version: now, maxEvents: 256 });
+  constructor(clock: Clock) {
+    this.collection = new WatchCache(replicaType, { clock, maxEvents: 256 });
   }
 
-  /** Shows a state, at once when it is the first, else gathered with what follows. */
-  show(state: ReplicaState): void {
-    const isFirst = this.#state === undefined;
-    this.#state = state;
-    if (isFirst) this.#put(state);
-    else this.#timer ??= this.#clock.after(GATHER_MS, () => this.#putLast());
+  /** These are the replicas, as of a revision of the store: so versions are the same at all of them. */
+  show(replicas: Iterable<ReplicaFacts & { readonly revision: number }>, revision: number): void {
+    const objects = [...replicas].map((facts) => heldObject(objectOf(facts), replicaType));
+    this.collection.replace(objects, revision);
   }
 
   close(): void {
-    this.#timer?.cancel();
     this.collection.close();
   }
+}
 
-  #putLast(): void {
-    this.#timer = undefined;
-    if (this.#state !== undefined) this.#put(this.#state);
-  }
-
-  #put({ ports, links, edges }: ReplicaState): void {
-    const { site, name, version } = this.#facts;
-    const object: KubeObject = {
-      apiVersion,
-      kind: 'Replica',
-      metadata: {
-        name: `${site}.${name}`,
-        uid: this.#uid,
-        resourceVersion: String(++this.#version),
-        creationTimestamp: this.#startedAt,
-        labels: { 'causeway.io/site': site },
-      },
-      spec: { site, name, ports },
-      status: { version, startedAt: this.#startedAt, links, edges },
-    };
-    this.collection.put(heldObject(object, replicaType));
-  }
+function objectOf(facts: ReplicaFacts & { readonly revision: number }): KubeObject {
+  const { site, name, instance, version, startedAt, ports, links, edges, certificate, edgeIssuer, revision } = facts;
+  return {
+    apiVersion,
+    kind: 'Replica',
+    metadata: {
+      name: `${site}.${name}`,
+      uid: instance,
+      resourceVersion: String(revision),
+      creationTimestamp: startedAt.replace(/\.\d+Z$/u, 'Z'),
+      labels: { 'causeway.io/site': site },
+    },
+    spec: { site, name, ports },
+    status: {
+      version,
+      startedAt,
+      links,
+      edges,
+      ...(certificate === undefined ? {} : { certificate }),
+      ...(edgeIssuer === undefined ? {} : { edgeIssuer }),
+    },
+  };
 }

@@ -39,6 +39,16 @@ export const replicaType: ResourceType = fleetType({
           startedAt: time('When the process started.'),
           links: { type: 'integer', minimum: 0, description: 'Links to it, of edges and clients.' },
           edges: { type: 'integer', minimum: 0, description: 'Edges that have a link to it.' },
+          certificate: {
+            type: 'object',
+            description: 'Its certificate, and the roots that it trusts.',
+            properties: {
+              notAfter: time('Until when it is good.'),
+              issuer: text('Key identifier of the authority that issued it.', 64),
+              trustVersion: text('Version of the trust bundle that the replica has.', 64),
+            },
+          },
+          edgeIssuer: text('Key identifier of the issuer of edges that it has.', 64),
         },
       },
     },

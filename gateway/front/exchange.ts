@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { codeOf, type CodedError } from '../../base/index.ts';
 import {
+  endToEndTrailers,
   type HttpResponseHead,
   type KindStream,
   type RawHeaders,
@@ -172,7 +173,8 @@ export class Exchange implements RecordSink {
     request.on('end', () =>
       this.#attempt(() => {
         if (stream.destroyed) return;
-        if (request.rawTrailers.length > 0) this.#writer.trailers(request.rawTrailers);
+        const trailers = endToEndTrailers(request.rawTrailers);
+        if (trailers.length > 0) this.#writer.trailers(trailers);
         this.#writer.end();
       }),
     );

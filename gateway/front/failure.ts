@@ -10,7 +10,7 @@ export function codedFailure(error: unknown): CodedError {
 }
 
 /** Ends of a stream that was taken: the other end is gone, and with it the knowledge of what it did. */
-const leavesUnknown = new Set(['gone', 'endpoint-closed', 'stream-lost']);
+const leavesUnknown = new Set(['gone', 'endpoint-closed', 'stream-lost', 'edge-cut']);
 
 /** What the caller is told of a request that got no answer: how the stream ended matters less than what that means for it. */
 export function unanswered(error: CodedError): CodedError {

@@ -5,6 +5,7 @@ import {
   type HttpRequestHead,
   type HttpResponseHead,
   isIdentityHeader,
+  plainHeaderName,
   type RawHeaders,
 } from '../../tunnel/index.ts';
 import type { ServiceRoute } from './route.ts';
@@ -125,7 +126,7 @@ function checkHead(statusText: string, headers: RawHeaders): void {
 }
 
 function isOrigin(name: string): boolean {
-  const plain = name.includes('_') ? name.replaceAll('_', '-') : name;
+  const plain = plainHeaderName(name);
   return originNames.has(plain) || plain.startsWith('x-forwarded-');
 }
 

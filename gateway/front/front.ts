@@ -23,7 +23,7 @@ export interface FrontOptions {
   /** Names the authenticated caller of a request; throws a coded error when there is none. Called once a request. */
   readonly principalOf: (request: IncomingMessage) => string;
   /** Throws a coded error (`denied`) when the caller may not. Default: whatever the opener decides. */
-  readonly policy?: (target: StreamTarget) => void;
+  readonly policy?: (target: StreamTarget, request: IncomingMessage) => void;
   /**
    * The fields, in lower case, that authenticated the caller to *us* and so must not reach an edge. Default `authorization`
    * alone, always: a caller's token in the hands of an edge is the caller. Give a function that tells, to let the
@@ -31,7 +31,7 @@ export interface FrontOptions {
    */
   readonly ownHeaders?: (request: IncomingMessage) => readonly string[];
   /** Told how each request ended. */
-  readonly onDone?: (target: StreamTarget, outcome: ExchangeOutcome) => void;
+  readonly onDone?: (target: StreamTarget, outcome: ExchangeOutcome, request: IncomingMessage) => void;
 }
 
 /**
@@ -75,7 +75,11 @@ function forward(
       if (route === undefined) return false;
       const head = forwardedRequest(request, route, traits, ownHeaders(options, request));
       const stream = openService(options, request, route, encodeRequestHead(head));
-      exchange(request, response, stream, { body: head.body === true, instead, onDone: doneFor(options, stream) });
+      exchange(request, response, stream, {
+        body: head.body === true,
+        instead,
+        onDone: doneFor(options, stream, request),
+      });
       return true;
     },
   );
@@ -106,7 +110,7 @@ function forwardUpgrade(options: FrontOptions, request: IncomingMessage, socket:
         if (rest.length > 0) socket.write(rest);
         return splice(stream, socket);
       };
-      exchange(request, response, stream, { body: false, onSwitch, onDone: doneFor(options, stream) });
+      exchange(request, response, stream, { body: false, onSwitch, onDone: doneFor(options, stream, request) });
       return true;
     },
   );
@@ -120,10 +124,10 @@ function forwardConnect(options: FrontOptions, request: IncomingMessage, socket:
       const route = routeOfAuthority(request.url ?? '');
       if (route === undefined) throw frontError('authority-unknown', { detail: request.url ?? '' });
       const target = tcpTarget(options, request, route);
-      options.policy?.(target);
+      options.policy?.(target, request);
       const stream = options.opener.open(target, { class: StreamClass.INTERACTIVE });
       if (head.length > 0) socket.unshift(head);
-      connectThrough(request, socket, stream, doneFor(options, stream));
+      connectThrough(request, socket, stream, doneFor(options, stream, request));
       return true;
     },
   );
@@ -148,7 +152,7 @@ function openService(options: FrontOptions, request: IncomingMessage, route: Ser
     path: route.path,
     principal: options.principalOf(request),
   };
-  options.policy?.(target);
+  options.policy?.(target, request);
   return options.opener.open(target, { head, class: StreamClass.INTERACTIVE });
 }
 
@@ -172,8 +176,12 @@ function ownHeaders(options: FrontOptions, request: IncomingMessage): readonly s
   return options.ownHeaders === undefined ? OWN_HEADERS : options.ownHeaders(request);
 }
 
-function doneFor({ onDone }: FrontOptions, stream: KindStream): ((outcome: ExchangeOutcome) => void) | undefined {
-  return onDone === undefined ? undefined : (outcome) => onDone(stream.target, outcome);
+function doneFor(
+  { onDone }: FrontOptions,
+  stream: KindStream,
+  request: IncomingMessage,
+): ((outcome: ExchangeOutcome) => void) | undefined {
+  return onDone === undefined ? undefined : (outcome) => onDone(stream.target, outcome, request);
 }
 
 /** Writes a head and takes the connection from its response. */

@@ -3,10 +3,11 @@ import { codeOf, type CodedError } from '../../base/index.ts';
 import {
   answerRead,
   ApiServer,
+  forbidden,
   isWatch,
   ResourceApi,
   ResourceApis,
-  resourceError,
+  reviewApis,
   sendAnswer,
   sendError,
   WatchCache,
@@ -233,7 +234,7 @@ export class EdgeKube {
     const { ageMs, isConnected, problem } = kind.freshness;
     const api = this.#apiOf(kind);
     const asked = attributesOf(edge, path, isWatch(read.query));
-    if (!access.allows(asked)) throw resourceError('access-denied', { detail: `${asked.verb} ${path.resource}` });
+    if (!access.allows(asked)) throw forbidden(access.principal, asked);
     const { isOnline, lastContact } = view;
     const headers = cachedHeaders({ edge, ageMs, isConnected, isOnline, lastContact, problem, hasFailed });
     const query = new URLSearchParams(read.query);
@@ -296,6 +297,7 @@ export class EdgeKube {
       const apis = new ResourceApis();
       for (const { type, held } of cache.kinds)
         if (held) apis.add(new ResourceApi({ collection: new WatchCache(type, { version: 1 }), edge }));
+      for (const api of reviewApis()) apis.add(api);
       const { version, onError } = this.#options;
       server = new ApiServer({ apis, version, onError });
       this.#documents.set(edge, server);

@@ -1,6 +1,9 @@
 import type { Access, AccessAttributes } from '../../resources/index.ts';
 import { partsOfFleetName } from './fleet-object.ts';
 
+/** No edge has this name: what is allowed there is allowed at every edge. */
+const ANY_EDGE = '*';
+
 /** What a caller may see of all edges, by what he may see of each. */
 export function fleetAccess(access: Access, edges: Iterable<string>): Access {
   const names = [...edges];
@@ -13,6 +16,7 @@ export function fleetAccess(access: Access, edges: Iterable<string>): Access {
       return names.some((edge) => access.allows({ ...attributes, edge }));
     },
     filter: (attributes) => filterOf(access, attributes, names),
+    ...(access.onChange === undefined ? {} : { onChange: (listener) => access.onChange?.(listener) ?? (() => {}) }),
   };
 }
 
@@ -32,8 +36,8 @@ function filterOf(
     }
     return filter;
   };
-  // Edges may join while a watch is open: whoever has a filter is asked for each.
-  if (access.filter === undefined && edges.every((edge) => forEdge(edge) === 'all')) return undefined;
+  // Edges may join while a watch is open: the filter is left out for who may see all, whichever edges there will be.
+  if (forEdge(ANY_EDGE) === 'all' && edges.every((edge) => forEdge(edge) === 'all')) return undefined;
   return ({ namespace, name }) => {
     const parts = partsOfFleetName(name);
     if (parts === undefined) return false;

@@ -3,9 +3,9 @@ import { CodedError, type Clock } from '../../base/index.ts';
 import {
   answerRead,
   ApiServer,
+  forbidden,
   isWatch,
   parseRequestPath,
-  resourceError,
   sendError,
   type Access,
   type AccessAttributes,
@@ -90,8 +90,7 @@ export class FleetKube {
       edges.map(({ name }) => name),
     );
     // A fleet without edges is an empty list, and not a secret.
-    if (edges.length > 0 && !ofFleet.allows(asked))
-      throw resourceError('access-denied', { detail: `${asked.verb} ${path.resource}` });
+    if (edges.length > 0 && !ofFleet.allows(asked)) throw forbidden(access.principal, asked);
 
     const coverage = await this.#coverage(view, path, access, asked);
     const needsAll = path.name === '' && (!isWatch(query) || beginsWithList(query));

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/index.ts';
 import {
   ResourceApi,
   ResourceApis,
+  reviewApis,
   WatchCache,
   type ResourcePath,
   type ResourceType,
@@ -47,6 +48,7 @@ export class FleetViews {
     const apis = new ResourceApis();
     for (const type of this.#allTypes().values())
       apis.add(new ResourceApi({ collection: new WatchCache(type, { version: 1 }), readOnly }));
+    for (const api of reviewApis()) apis.add(api);
     this.#offered = apis;
     return apis;
   }

@@ -31,12 +31,6 @@ export function objectInvalid(
   return entryError('object-invalid', apiCodes['object-invalid'], `${named} is invalid: ${text}`, causes);
 }
 
-/** `pods "x" is forbidden: ...`; without a name: of the resource as a whole. */
-export function accessDenied(type: Named, name: string, why: string): CodedError {
-  const named = name === '' ? qualifiedName(type) : subject(type, name);
-  return withMessage('access-denied', `${named} is forbidden: ${why}`);
-}
-
 /** The body, or what it says of itself, does not fit the request. `field`: which part of it. */
 export function objectMalformed(field: string, message: string, cause?: unknown): CodedError {
   const causes = field === '' ? [] : [{ field, reason: 'FieldValueInvalid', message }];

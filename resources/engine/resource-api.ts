@@ -11,12 +11,14 @@ import type {
   WritableCollection,
 } from '../collection/collection.ts';
 import type { KubeObject } from '../object.ts';
+import { forbidden } from '../forbidden.ts';
 import { resourceError } from '../resource-error.ts';
 import { schemaCheckOf } from '../types/schema-check.ts';
 import { qualifiedName, type ResourceType, type Verb } from '../types/resource-type.ts';
 import { builtInRules, type BuiltInRules } from './built-in-rules.ts';
 import { readGiven, type Given } from './given-object.ts';
-import { accessDenied, objectExists, objectInvalid, objectNotFound, unknownFields } from './object-error.ts';
+import { guardedWatch } from './guarded-watch.ts';
+import { objectExists, objectInvalid, objectNotFound, unknownFields } from './object-error.ts';
 import { metadataProblems } from './object-meta.ts';
 import {
   changedObject,
@@ -120,7 +122,13 @@ export class ResourceApi {
 
   /** Only what the caller may see. Throws what `Collection.watch` throws. */
   async watch(access: Access, query: WatchQuery, wake: () => void): Promise<ObjectWatch> {
-    return await this.collection.watch(this.#visible(access, 'watch', query), wake);
+    let isPart = false;
+    const check = (): CodedError | undefined => this.#watchEnd(access, query, isPart);
+    return await guardedWatch(access, check, wake, () => {
+      const visible = this.#visible(access, 'watch', query);
+      isPart = visible !== query;
+      return this.collection.watch(visible, wake);
+    });
   }
 
   /**
@@ -301,7 +309,8 @@ export class ResourceApi {
     if (problems.length > 0) throw objectInvalid(this.type, object.metadata.name ?? '', problems);
   }
 
-  #unknownFields({ unknown }: Given, { fieldValidation = 'Warn' }: WriteOptions): readonly string[] {
+  #unknownFields({ unknown }: Given, options: WriteOptions): readonly string[] {
+    const fieldValidation = this.#hooks.isStrict === true ? 'Strict' : (options.fieldValidation ?? 'Warn');
     if (unknown.length === 0 || fieldValidation === 'Ignore') return [];
     if (fieldValidation === 'Warn') return unknown;
     throw unknownFields(this.type, unknown);
@@ -327,6 +336,14 @@ export class ResourceApi {
     }
   }
 
+  /** Why an open watch may not go on. One that shows a part only begins anew with what its part is now. */
+  #watchEnd(access: Access, { namespace = '' }: WatchQuery, wasPart: boolean): CodedError | undefined {
+    const asked = this.#attributes('watch', namespace, '', '');
+    if (!access.allows(asked)) return forbidden(access.principal, asked);
+    if (!wasPart && access.filter?.(asked) === undefined) return undefined;
+    return resourceError('version-expired', { detail: 'what the caller may see has changed' });
+  }
+
   #visible<T extends ListQuery | WatchQuery>(access: Access, verb: Verb, query: T): T {
     const { namespace = '', visible } = query;
     this.#require(access, verb, namespace, '');
@@ -336,11 +353,8 @@ export class ResourceApi {
   }
 
   #require(access: Access, verb: Verb, namespace: string, name: string, subresource: Subresource = ''): void {
-    if (!access.allows(this.#attributes(verb, namespace, name, subresource))) {
-      const where = namespace === '' ? '' : ` in the namespace ${JSON.stringify(namespace)}`;
-      const what = subresource === '' ? qualifiedName(this.type) : `${qualifiedName(this.type)}/${subresource}`;
-      throw accessDenied(this.type, name, `${access.principal} may not ${verb} ${what}${where}`);
-    }
+    const asked = this.#attributes(verb, namespace, name, subresource);
+    if (!access.allows(asked)) throw forbidden(access.principal, asked);
     if (!this.supports(verb)) throw this.unsupported(verb);
   }
 

@@ -5,6 +5,8 @@ import type { Subresource } from './object-rules.ts';
 
 /** The rules of one type beside its schema. Each may throw a `CodedError` to refuse. */
 export interface ResourceHooks {
+  /** Members that the schema does not know are refused, whatever the request says: left out they would change what the object means. */
+  readonly isStrict?: boolean;
   /** Before anything else of a write: whether it may be at all here and now (its namespace exists ...). */
   readonly admit?: (write: AdmittedWrite) => void | Promise<void>;
   /** Completes an object that is about to be made; gives another object back, never changes the given one. */

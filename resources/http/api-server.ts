@@ -19,6 +19,8 @@ export interface ApiServerOptions {
   /** Our own release, for `/version`. Default `0.0.0`. */
   readonly version?: string;
   readonly clock?: Clock;
+  /** Told the name of the object that a write makes, which its path does not say. */
+  readonly onNamed?: (request: IncomingMessage, name: string) => void;
   /** Told of what is a fault of ours: it was answered with 500. */
   readonly onError?: (error: unknown) => void;
 }
@@ -61,6 +63,7 @@ export class ApiServer {
         type = api.type;
         await this.#answerResource(request, response, api, access, path, new URLSearchParams(queryText), (name) => {
           subject = subjectOf(path, name);
+          this.#options.onNamed?.(request, name);
         });
       }
     } catch (error) {

@@ -5,8 +5,8 @@ import { ProtoMessages, type MessageFields } from '../types/proto-messages.ts';
 import { messageOf } from '../../base/index.ts';
 
 /*
- * kubectl makes namespaces, config maps and secrets with a client that sends protobuf and nothing else, so that the few messages
- * that this takes are read. Names and numbers are those of Kubernetes' `generated.proto`; the fields that only a server sets are left out.
+ * kubectl makes namespaces, config maps, secrets and access reviews with a client that sends protobuf and nothing else, so that the
+ * few messages that this takes are read. Names and numbers are those of Kubernetes' `generated.proto`; the fields that only a server sets are left out.
  */
 const messages: Readonly<Record<string, MessageFields>> = {
   /** What every message is wrapped in, behind `magic`. */
@@ -56,10 +56,44 @@ const messages: Readonly<Record<string, MessageFields>> = {
     dryRun: ['string', 5, 'repeated'],
   },
   Preconditions: { uid: ['string', 1], resourceVersion: ['string', 2] },
+  SelfSubjectAccessReview: { metadata: ['ObjectMeta', 1], spec: ['SelfSubjectAccessReviewSpec', 2] },
+  SelfSubjectAccessReviewSpec: {
+    resourceAttributes: ['ResourceAttributes', 1],
+    nonResourceAttributes: ['NonResourceAttributes', 2],
+  },
+  SubjectAccessReview: { metadata: ['ObjectMeta', 1], spec: ['SubjectAccessReviewSpec', 2] },
+  SubjectAccessReviewSpec: {
+    resourceAttributes: ['ResourceAttributes', 1],
+    nonResourceAttributes: ['NonResourceAttributes', 2],
+    user: ['string', 3],
+    groups: ['string', 4, 'repeated'],
+    uid: ['string', 6],
+  },
+  ResourceAttributes: {
+    namespace: ['string', 1],
+    verb: ['string', 2],
+    group: ['string', 3],
+    version: ['string', 4],
+    resource: ['string', 5],
+    subresource: ['string', 6],
+    name: ['string', 7],
+  },
+  NonResourceAttributes: { path: ['string', 1], verb: ['string', 2] },
+  SelfSubjectRulesReview: { metadata: ['ObjectMeta', 1], spec: ['SelfSubjectRulesReviewSpec', 2] },
+  SelfSubjectRulesReviewSpec: { namespace: ['string', 1] },
+  SelfSubjectReview: { metadata: ['ObjectMeta', 1] },
 };
 
 /** What may be sent. */
-const kinds: ReadonlySet<string> = new Set(['v1 ConfigMap', 'v1 Secret', 'v1 Namespace']);
+const kinds: ReadonlySet<string> = new Set([
+  'v1 ConfigMap',
+  'v1 Secret',
+  'v1 Namespace',
+  'authorization.k8s.io/v1 SelfSubjectAccessReview',
+  'authorization.k8s.io/v1 SubjectAccessReview',
+  'authorization.k8s.io/v1 SelfSubjectRulesReview',
+  'authentication.k8s.io/v1 SelfSubjectReview',
+]);
 
 const magic = Buffer.from('6b387300', 'hex');
 const proto = new ProtoMessages(messages);

@@ -248,6 +248,36 @@ test('dev starts again in its folder with the keys that it made, also after it w
   t.strictSame(second.state.pids.edges, {});
 });
 
+test('dev --store etcd runs three members: one may be lost; without a majority calls go on and decisions fail', async (t) => {
+  const dev = new Dev(temporaryFolder(t), ['--edges', '1', '--store', 'etcd']);
+  t.teardown(() => dev.end('SIGKILL'));
+  await dev.ready();
+  const { processes } = dev;
+  const [first = 0, second = 0] = Object.values(dev.state.pids.etcd);
+  t.strictSame(Object.keys(dev.state.pids.etcd), ['etcd-0', 'etcd-1', 'etcd-2']);
+  t.equal((await dev.cli(['node', 'allow', 'shop-1'])).exitCode, 0);
+
+  process.kill(first, 'SIGKILL');
+  await waitFor('a decision of the other two', async () => (await dev.cli(['node', 'allow', 'shop-2'])).exitCode === 0);
+  process.kill(second, 'SIGSTOP');
+  await waitFor('state.json to name the member that was killed', () => dev.state.pids.etcd['etcd-0'], {
+    deadlineMs: 20_000,
+  });
+  await waitFor('a decision of two again', async () => (await dev.cli(['node', 'allow', 'shop-3'])).exitCode === 0);
+  process.kill(dev.state.pids.etcd['etcd-2'] ?? 0, 'SIGSTOP');
+  const failed = await dev.cli(['node', 'allow', 'shop-4']);
+  t.equal(failed.exitCode, 5);
+  t.match(failed.stderr, /no etcd member/u);
+  t.equal(String((await dev.cli(['curl', 'edge-1/hello/'])).stdout), 'Hello from edge-1\n');
+  process.kill(second, 'SIGCONT');
+  await waitFor('a decision', async () => (await dev.cli(['node', 'allow', 'shop-4'])).exitCode === 0);
+
+  const started = [...processes, ...Object.values(dev.state.pids.etcd)];
+  await dev.end('SIGINT');
+  t.equal(dev.process.exitCode, 0);
+  t.strictSame(started.filter(isAlive), [], 'also the one that stood still');
+});
+
 test('a replica that cannot start fails dev with what it said, and nothing is left', async (t) => {
   const folder = temporaryFolder(t);
   const failing = await causeway(['dev', '--dir', folder, '--api-port', '0', '--edges', '1'], {

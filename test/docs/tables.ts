@@ -3,12 +3,16 @@ import { baseCodes, Metrics } from '../../base/index.ts';
 import type { CodeEntry } from '../../base/code-table.ts';
 import { certCodes } from '../../certs/cert-error.ts';
 import { cliCodes } from '../../cli/cli-error.ts';
+import { enrolCodes } from '../../edge-agent/enrolment/index.ts';
 import { serviceCodes } from '../../edge-agent/services/service-error.ts';
+import { registerAuditMetrics, type AuditLog } from '../../gateway/audit/index.ts';
 import { registerCacheMetrics, type FeedClients, type ResourceCaches } from '../../gateway/cache/index.ts';
+import { enrolmentCodes } from '../../gateway/enrolment/index.ts';
 import { frontCodes } from '../../gateway/front/index.ts';
 import { gatewayCodes } from '../../gateway/gateway-error.ts';
 import { registerReadCounts } from '../../gateway/kube/index.ts';
 import { ReplicaMetrics, type MetricSources } from '../../gateway/replica-metrics.ts';
+import { registerRevocationMetrics } from '../../gateway/revocation/index.ts';
 import { resourceCodes } from '../../resources/index.ts';
 import { storeCodes } from '../../store/store-error.ts';
 import { encodeFrame, defaultLimits, FrameType, type Frame } from '../../tunnel/index.ts';
@@ -29,7 +33,9 @@ const codeTables: Readonly<Record<string, Readonly<Record<string, CodeEntry>>>> 
   'resources': resourceCodes,
   'gateway': gatewayCodes,
   'gateway front': frontCodes,
+  'gateway enrolment': enrolmentCodes,
   'edge-agent services': serviceCodes,
+  'edge-agent enrolment': enrolCodes,
   'cli': cliCodes,
 };
 
@@ -157,6 +163,12 @@ async function metricTable(): Promise<PageTable> {
     { edges: [], bytes: 0, counts: noCounts } as unknown as ResourceCaches,
     { clients: new Map() } as unknown as FeedClients,
   );
+  registerAuditMetrics(metrics, {
+    counts: { allowed: 0, refused: 0, done: 0, failed: 0 },
+    lost: 0,
+    waitingBytes: 0,
+  } as AuditLog);
+  registerRevocationMetrics(metrics, { size: 0, unreadable: 0 });
   const text = await metrics.text();
   const rows = [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gmu)].map(
     ([, name = '', help = '', type = '']) => [`\`${name}\``, type, help],

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { authorityFiles, writeAuthority } from '../../cli/fleet-files.ts';
 import { createFleetFiles, edgeNames, FleetAccess, type FleetFiles, type Ports } from '../support/fleet-access.ts';
 import type { WeakLinkOptions } from '../support/weak-link.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -5,6 +7,7 @@ import { Child } from './child.ts';
 import type { Commands } from './role.ts';
 import type { AgentRole } from './roles/agent.ts';
 import type { ClientRole } from './roles/client.ts';
+import type { HolderRole } from './roles/holder.ts';
 import type { InformersOptions, InformersRole } from './roles/informers.ts';
 import type { KubeAgentRole } from './roles/kube-agent.ts';
 import type { OriginPorts, OriginRole } from './roles/origin.ts';
@@ -18,6 +21,10 @@ export interface EnduranceOptions {
   readonly weak?: Omit<WeakLinkOptions, 'target' | 'port'>;
   /** Edges with the embedded Kubernetes API, that a program at the edge can write to. Default false. */
   readonly kube?: boolean;
+  /** Edges with the embedded Kubernetes API beside their origins, that nobody at the edge writes to. Default false. */
+  readonly embedded?: boolean;
+  /** How long the certificates of edges are good. Default a day. */
+  readonly certificateMs?: number;
   /** Origins of each edge, by their names; each serves all of `roles/origin.ts`, a service `NAME-KIND` each. Default `main`. */
   readonly origins?: readonly string[];
 }
@@ -35,14 +42,18 @@ export interface EdgeParts {
 export class EnduranceFleet extends FleetAccess {
   readonly edges = new Map<string, EdgeParts>();
   readonly #children: Child[] = [];
+  readonly #agentOptions = new Map<string, object>();
   readonly #weakLinks: WeakLinkChild[] = [];
   #replica: Child<ReplicaRole> | undefined;
   #ports: Ports = { link: 0, api: 0, public: 0 };
+  #certificateMs: number | undefined;
 
   static async start(options: EnduranceOptions = {}): Promise<EnduranceFleet> {
     const edges = edgeNames(options.edges ?? 1);
     const fleet = new EnduranceFleet(await createFleetFiles(edges));
     try {
+      fleet.#certificateMs = options.certificateMs;
+      await writeAuthority(fleet.issuerFolder, 'edge', fleet.certificates.authority.issuers.edge);
       await fleet.#startReplica();
       for (const edge of edges) await fleet.#startEdge(edge, options);
       for (const edge of edges) await fleet.online(edge);
@@ -83,6 +94,19 @@ export class EnduranceFleet extends FleetAccess {
     return (await this.#start<ClientRole, object>(name, 'client', { config: this.clientConfig }))[0];
   }
 
+  /** A process that holds open whatever a caller can hold. */
+  async startHolder(name: string): Promise<Child<HolderRole>> {
+    return (await this.#start<HolderRole, object>(name, 'holder', { config: this.clientConfig }))[0];
+  }
+
+  /** The agent of an edge dies and comes again. */
+  async restartAgent(edge: string): Promise<void> {
+    const parts = this.edge(edge);
+    await parts.agent.stop();
+    const [agent] = await this.#start<AgentRole, object>(`${edge} agent`, 'agent', found(this.#agentOptions.get(edge)));
+    this.edges.set(edge, { ...parts, agent, kube: undefined });
+  }
+
   /** A process with informers of `@kubernetes/client-node`. */
   async startInformers(name: string, options: InformersOptions): Promise<Child<InformersRole>> {
     return (await this.#start<InformersRole, object>(name, 'informers', options))[0];
@@ -108,6 +132,21 @@ export class EnduranceFleet extends FleetAccess {
     });
   }
 
+  /** The folder of an identity's key store. */
+  keysOf(name: string): string {
+    return this.keyFolder(name);
+  }
+
+  /** The folder with the edges' issuing key, as the replica reads it. */
+  get issuerFolder(): string {
+    return join(this.folder, 'issuer');
+  }
+
+  /** Puts a key store in place of the one that is in use; whoever uses it takes it by itself. */
+  async giveKeys(name: string, validMs: number): Promise<void> {
+    await this.certificates.keyStore(join(this.folder, 'keys'), name, { validMs });
+  }
+
   async stop(): Promise<void> {
     await this.closeClients();
     await Promise.all(this.#children.map((child) => child.stop()));
@@ -130,6 +169,11 @@ export class EnduranceFleet extends FleetAccess {
       api: at(api),
       public: at(open),
       store: { path: `${this.folder}/store.db` },
+      issuer: {
+        ...authorityFiles(this.issuerFolder, 'edge'),
+        ...(this.#certificateMs === undefined ? {} : { validMs: this.#certificateMs }),
+      },
+      admins: ['operator/tester'],
       log: 'warn',
     };
     [this.#replica, this.#ports] = await this.#start<ReplicaRole, Ports>('replica', 'replica', options);
@@ -137,7 +181,7 @@ export class EnduranceFleet extends FleetAccess {
 
   async #startEdge(
     edge: string,
-    { weak, kube = false, origins = kube ? [] : ['main'] }: EnduranceOptions,
+    { weak, kube = false, embedded = false, origins = kube ? [] : ['main'] }: EnduranceOptions,
   ): Promise<void> {
     const started: Record<string, Child<OriginRole>> = {};
     const services: object[] = [];
@@ -156,10 +200,13 @@ export class EnduranceFleet extends FleetAccess {
     }
     this.#weakLinks.push(...networks);
     const gateways = weak === undefined ? [`127.0.0.1:${this.#ports.link}`] : networks.map(({ target }) => target);
-    const options = { gateways, keys: this.keyFolder(`edge/${edge}`), services, log: 'error' };
+    if (embedded) services.push({ name: 'kube', kind: 'embedded' });
+    const data = `${this.folder}/${edge}`;
+    const plain = { gateways, keys: this.keyFolder(`edge/${edge}`), services, log: 'error' };
+    const options = embedded ? { ...plain, data } : plain;
+    this.#agentOptions.set(edge, options);
     await this.allow(edge);
     if (kube) {
-      const data = `${this.folder}/${edge}`;
       const [agent] = await this.#start<KubeAgentRole, object>(`${edge} agent`, 'kube-agent', { ...options, data });
       this.edges.set(edge, { agent, kube: agent, origins: started, weak: networks });
     } else {

@@ -412,6 +412,7 @@ t.test('headers of the connection, of identity and of origin do not pass, and ou
 t.test("a caller's Authorization passes when it did not authenticate the caller here", async (t) => {
   const path = await openEdgePath(t, {
     front: { ownHeaders: () => [] },
+    service: { passAuthorization: true },
     handler: (request, response) => response.end(request.headers.authorization),
   });
   const answer = await fetchOnce(path.port, { path: WEB, headers: { Authorization: 'Basic abc' } });

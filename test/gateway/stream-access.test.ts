@@ -14,7 +14,23 @@ t.test('a stream is told to the policy in its own words', async (t) => {
     [target('GET', PODS), { verb: 'list', resource: 'pods', namespace: 'ns', name: '' }],
     [target('GET', `${PODS}?watch=1`), { verb: 'watch', resource: 'pods' }],
     [target('GET', `${PODS}/p?x=y`), { verb: 'get', resource: 'pods', name: 'p' }],
-    [target('GET', `${PODS}/p/exec?command=sh`), { verb: 'get', resource: 'pods', name: 'p', subresource: 'exec' }],
+    // A WebSocket is opened by a GET.
+    [target('GET', `${PODS}/p/exec?command=sh`), { verb: 'create', resource: 'pods', name: 'p', subresource: 'exec' }],
+    [target('HEAD', PODS), { verb: 'list', resource: 'pods' }],
+    [target('get', `${PODS}?watch=1`), { verb: 'watch', resource: 'pods' }],
+    [target('PROPFIND', PODS), { verb: 'PROPFIND', resource: 'pods' }],
+    [
+      target('GET', '/api/v1/watch/namespaces/ns/%73ecrets/s'),
+      { verb: 'watch', resource: 'secrets', namespace: 'ns', name: 's' },
+    ],
+    [
+      target('GET', '/apis/apps/v1/watch/deployments'),
+      { verb: 'watch', group: 'apps', resource: 'deployments', name: '' },
+    ],
+    [
+      target('PUT', '/api/v1/namespaces/ns/finalize'),
+      { verb: 'update', resource: 'namespaces', subresource: 'finalize', name: 'ns' },
+    ],
     [target('POST', PODS), { verb: 'create', resource: 'pods' }],
     [target('PUT', `${PODS}/p`), { verb: 'update', name: 'p' }],
     [target('PATCH', `${PODS}/p/status`), { verb: 'patch', name: 'p', subresource: 'status' }],
@@ -47,7 +63,8 @@ t.test('who may not is told so, and who may see a part does not get the whole', 
   t.throws(() => requireAccess(reader, target('POST', PODS)), {
     code: 'access-denied',
     status: 403,
-    message: /create kube/,
+    message:
+      'pods is forbidden: User "operator/alice" cannot create resource "pods" in API group "" in the namespace "ns" at the edge "edge-1"',
   });
   const partial: Access = { ...reader, filter: () => () => true };
   t.doesNotThrow(() => requireAccess(partial, target('GET', `${PODS}/p`)));

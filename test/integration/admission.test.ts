@@ -40,7 +40,7 @@ test('an edge that is denied is cut off, with what runs there', async (t) => {
   await cluster.setAdmission('edge-1', 'Denied');
   await within('the request and the stream to be cut', gone);
   t.notOk(response.complete);
-  t.match(stream.errored, { code: 'edge-denied' });
+  t.match(stream.errored, { code: 'edge-cut' });
   await waitFor('the links to go', async () => (await cluster.node('edge-1')).status?.links.length === 0);
   await waitFor('the agent to say why', () => cluster.events('edge-1').some(({ code }) => code === 'edge-denied'));
   await cluster.stopAgent('edge-1');

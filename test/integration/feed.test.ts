@@ -1,15 +1,9 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { pipeline } from 'node:stream/promises';
-import { Readable } from 'node:stream';
 import { test } from 'tap';
-import type { Test } from 'tap';
-import { systemClock } from '../../base/index.ts';
 import { clientTls } from '../../certs/index.ts';
 import { defaultLimits, dialLink, encodeFrame, FrameDecoder, FrameType, type Frame } from '../../tunnel/index.ts';
-import { Cluster, type ServiceConfig } from '../support/cluster.ts';
-import { FedEdge } from '../support/fed-edge.ts';
+import { Cluster } from '../support/cluster.ts';
+import type { FedEdge } from '../support/fed-edge.ts';
+import { startKube } from '../support/fed-kube.ts';
 import { withLeakCheck } from '../support/leak-check.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -75,34 +69,6 @@ test('a client cannot open a feed', async (t) => {
   const refused = await waitFor('the refusal', () => frames.find(({ type }) => type === FrameType.REFUSE));
   t.match(refused, { code: 'denied' });
 });
-
-/** A Kubernetes API over HTTP, and the service that declares it. */
-async function startKube(t: Pick<Test, 'teardown'>): Promise<{ edge: FedEdge; service: ServiceConfig }> {
-  const edge = new FedEdge(systemClock);
-  const server = createServer((request, response) => {
-    const abort = new AbortController();
-    response.on('close', () => abort.abort());
-    const { method = 'GET', url = '/' } = request;
-    edge.transport({ method, path: url, headers: {}, signal: abort.signal }).then(
-      async ({ status, body }) => {
-        response.writeHead(status, { 'Content-Type': 'application/json' });
-        response.flushHeaders();
-        await pipeline(Readable.from(body), response).catch(() => undefined);
-      },
-      () => response.destroy(),
-    );
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(async () => {
-    await edge.close();
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  const cache = { resources: ['pods'], dropManagedFields: true, secrets: false, maxBytes: 1e8, idleStopMs: 0 };
-  return { edge, service: { name: 'kube', kind: 'http', url: `http://127.0.0.1:${port}`, cache } };
-}
 
 /** Until cached reads tell what the edge has. */
 async function same(cluster: Cluster, edge: FedEdge): Promise<void> {

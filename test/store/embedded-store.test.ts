@@ -8,10 +8,15 @@ import t from 'tap';
 import type { Clock } from '../../base/index.ts';
 import { openEmbeddedStore } from '../../store/index.ts';
 import { put, storeContract } from './store-contract.ts';
+import { watchGuarantees } from './watch-guarantees.ts';
 import { WatchLog } from './watch-log.ts';
 
 storeContract('embedded, in memory', async () => openEmbeddedStore());
 storeContract('embedded, in a file', async (t) => openEmbeddedStore({ file: join(t.testdir(), 'store.db') }));
+watchGuarantees('embedded', async (t) => {
+  const file = join(t.testdir(), 'store.db');
+  return async () => openEmbeddedStore({ file });
+});
 
 t.test('what was committed is there after a restart: entries, revisions, history, leases', async (t) => {
   const file = join(t.testdir(), 'deep', 'store.db');

@@ -1,9 +1,16 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { createLog, silentLog, type Log } from '../../base/index.ts';
-import { agentConfigSchema, startAgent, type Agent, type AgentConfig } from '../../edge-agent/index.ts';
+import {
+  agentConfigSchema,
+  startAgent,
+  type Agent,
+  type AgentConfig,
+  type AgentOptions,
+} from '../../edge-agent/index.ts';
 import { gatewayConfigSchema, startReplica, type Replica } from '../../gateway/index.ts';
 import type { ConnectOptions, Fleet } from '../../sdk/index.ts';
+import type { Store } from '../../store/index.ts';
 import { defaultLimits, type TunnelLimits } from '../../tunnel/index.ts';
 import { createFleetFiles, edgeNames, FleetAccess, type FleetFiles, type Ports } from './fleet-access.ts';
 import { WeakLink, type WeakLinkOptions } from './weak-link.ts';
@@ -29,6 +36,12 @@ export interface ClusterOptions {
   readonly gateway?: Readonly<Record<string, unknown>>;
   /** Of an agent's graceful end. Default 0: its streams end at once. */
   readonly drainMs?: number;
+  /** How long the certificates are good that the replica issues to edges, and how long after that they can be renewed. */
+  readonly issuer?: { readonly validMs?: number; readonly graceMs?: number };
+  /** The replica's. Default silent. */
+  readonly log?: Log;
+  /** The replica's, where another one is to have the same. */
+  readonly store?: Store;
 }
 
 /** One event of an agent's log. */
@@ -60,10 +73,11 @@ export class Cluster extends FleetAccess {
     const files = await createFleetFiles(edges);
     const limits = { ...defaultLimits, ...options.limits };
     const replica = await startReplica({
-      config: replicaConfig(files.folder, options.gateway),
-      log: silentLog,
+      config: replicaConfig(files.folder, options),
+      log: options.log ?? silentLog,
       version: 'test',
       limits,
+      ...(options.store === undefined ? {} : { store: options.store }),
     });
     const cluster = new Cluster(files, replica, options, limits);
     t.teardown(() => cluster.close());
@@ -114,7 +128,7 @@ export class Cluster extends FleetAccess {
   }
 
   /** Starts the agent of an edge, whether it is on the whitelist or not; does not wait for its links. */
-  async startAgent(edge: string): Promise<Agent> {
+  async startAgent(edge: string, options: Pick<AgentOptions, 'wallClock'> = {}): Promise<Agent> {
     const parts = this.#edges.get(edge) ?? (await this.#newEdge(edge));
     this.#edges.set(edge, parts);
     parts.agent = await startAgent({
@@ -123,6 +137,7 @@ export class Cluster extends FleetAccess {
       version: 'test',
       limits: this.#limits,
       env: {},
+      ...options,
     });
     return parts.agent;
   }
@@ -134,6 +149,11 @@ export class Cluster extends FleetAccess {
     await agent?.close('the test stops it');
   }
 
+  /** The replica reads its keys, its trust and its issuer again. */
+  async reloadReplica(): Promise<void> {
+    await this.#replica.reload();
+  }
+
   /** Ends the replica and starts it anew with what it keeps, on the same ports; `between` runs while there is none. */
   async restartReplica(between: () => Promise<void> | void = () => undefined): Promise<void> {
     const { ports } = this;
@@ -142,8 +162,8 @@ export class Cluster extends FleetAccess {
     const at = (port: number): object => ({ host: '127.0.0.1', port });
     const listeners = { link: at(ports.link), api: at(ports.api), public: at(ports.public) };
     this.#replica = await startReplica({
-      config: replicaConfig(this.folder, { ...this.#options.gateway, ...listeners }),
-      log: silentLog,
+      config: replicaConfig(this.folder, { ...this.#options, gateway: { ...this.#options.gateway, ...listeners } }),
+      log: this.#options.log ?? silentLog,
       version: 'test',
       limits: this.#limits,
     });
@@ -171,6 +191,7 @@ export class Cluster extends FleetAccess {
   #agentConfig(edge: string, { weak }: EdgeParts): AgentConfig {
     return agentConfigSchema.parse({
       gateways: [`127.0.0.1:${weak?.port ?? this.ports.link}`],
+      public: [`127.0.0.1:${this.ports.public}`],
       keys: this.keyFolder(`edge/${edge}`),
       services: this.#options.services?.(edge) ?? [],
       addresses: this.#options.addresses ?? [],
@@ -179,7 +200,7 @@ export class Cluster extends FleetAccess {
   }
 }
 
-function replicaConfig(folder: string, more: ClusterOptions['gateway'] = {}) {
+function replicaConfig(folder: string, { gateway, issuer }: ClusterOptions) {
   const anywhere = { host: '127.0.0.1', port: 0 };
   return gatewayConfigSchema.parse({
     site: 'site-a',
@@ -189,9 +210,11 @@ function replicaConfig(folder: string, more: ClusterOptions['gateway'] = {}) {
     api: anywhere,
     public: anywhere,
     store: { path: join(folder, 'store.db') },
+    admins: ['operator/tester'],
     drainMs: 200,
     log: 'silent',
-    ...more,
+    issuer: { cert: join(folder, 'issuer.cert.pem'), key: join(folder, 'issuer.key.pem'), ...issuer },
+    ...gateway,
   });
 }
 

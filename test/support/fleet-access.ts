@@ -169,13 +169,16 @@ export interface FleetFiles {
   readonly operator: TlsCredentials;
 }
 
-/** A folder with the key stores of a replica, of an operator, and of edges. */
+/** A folder with the key stores of a replica, of an operator, and of edges, and with the edges' issuing key: `issuer.cert.pem`, `issuer.key.pem`. */
 export async function createFleetFiles(edges: readonly string[]): Promise<FleetFiles> {
   const certificates = await TestFleet.create();
   const folder = temporaryFolder('cluster');
   const keys = join(folder, 'keys');
   for (const edge of edges) await certificates.keyStore(keys, `edge/${edge}`);
   await certificates.keyStore(keys, 'replica/site-a/r0');
+  const { certPem, keyPem } = certificates.authority.issuers.edge;
+  writeFileSync(join(folder, 'issuer.cert.pem'), certPem);
+  writeFileSync(join(folder, 'issuer.key.pem'), keyPem, { mode: 0o600 });
   const operator = await loadKeyStore(await certificates.keyStore(keys, 'operator/tester'));
   return { certificates, folder, operator };
 }

@@ -85,6 +85,7 @@ export class ProcessCluster extends FleetAccess {
       api: anywhere,
       public: anywhere,
       store: { path: join(this.folder, 'store.db') },
+      admins: ['operator/tester'],
       drainMs: 200,
     };
     writeFileSync(file, formatYaml(config));

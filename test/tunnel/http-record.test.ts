@@ -5,6 +5,7 @@ import {
   decodeRequestHead,
   encodeRequestHead,
   endToEndHeaders,
+  endToEndTrailers,
   isIdentityHeader,
 } from '../../tunnel/http-head.ts';
 import { RecordReader, RecordWriter, type RecordSink } from '../../tunnel/http-record.ts';
@@ -281,9 +282,30 @@ t.test('identity headers are known in every spelling', async (t) => {
     'impersonate_group',
     'x-forwarded-client-cert',
     'ssl_client_s_dn',
+    'x.remote.user',
+    'x!remote~user',
+    'x-forwarded-preferred-username',
+    'x-auth-request-email',
+    'client-cert',
   ])
     t.ok(isIdentityHeader(name), name);
-  for (const name of ['x-remote', 'authorization', 'x-forwarded-for']) t.notOk(isIdentityHeader(name), name);
+  for (const name of [
+    'x-remote',
+    'authorization',
+    'x-forwarded-for',
+    'x-forwarded-proto',
+    'user-agent',
+    'x-user-agent',
+  ])
+    t.notOk(isIdentityHeader(name), name);
+});
+
+t.test('trailers carry what they are for, and nothing that belongs in a head', async (t) => {
+  const trailers = ['Sum', '1', 'Content_Length', '5', 'X-Remote-User', 'root', 'AUTHORIZATION', 'x', 'Trailer', 'y'];
+  t.strictSame(
+    endToEndTrailers([...trailers, 'Own', 'z'], (name) => name === 'own'),
+    ['Sum', '1'],
+  );
 });
 
 t.test('a length is one decimal number', async (t) => {

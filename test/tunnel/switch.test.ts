@@ -242,6 +242,41 @@ t.test('when an edge moves, both sides are told', async (t) => {
   t.equal(hub.streamsOn(agentLink), 0);
 });
 
+t.test(
+  'when a port is cut off, both ends of its streams are told that they are over, before the link goes',
+  async (t) => {
+    const { clock, hub, client, agent, agentLink } = setting();
+    client.send(openFrame());
+    run(clock, 30);
+    agent.send(accept(2, 1000));
+    run(clock, 30);
+    hub.cut(agentLink, tunnelError('edge-cut'));
+    agentLink.close(tunnelError('edge-denied'));
+    run(clock, 30);
+    t.equal(seen(client).at(-1), 'RESET 1 edge-cut');
+    t.equal(seen(agent).at(-1), 'RESET 2 edge-cut');
+    t.match(agent.of(FrameType.GOAWAY), [{ body: { code: 'edge-denied' } }]);
+    const last = agent.frames.map(({ type }) => type);
+    t.ok(last.indexOf(FrameType.RESET) < last.indexOf(FrameType.GOAWAY), 'in this order');
+    t.equal(hub.crossings, 0);
+    client.send(reset(1, true));
+    run(clock, 30);
+    t.equal(seen(client).at(-1), 'RESET 1 edge-cut', 'and nothing more');
+  },
+);
+
+t.test('a port that is cut off before its stream has gone on costs the other end nothing', async (t) => {
+  const { promise } = Promise.withResolvers<Route>();
+  const { clock, hub, client, agent, clientLink } = setting({}, () => promise);
+  client.send(openFrame());
+  run(clock, 30);
+  hub.cut(clientLink, tunnelError('revoked'));
+  run(clock, 30);
+  t.equal(seen(client).at(-1), 'RESET 1 revoked');
+  t.strictSame(seen(agent), []);
+  t.equal(hub.crossings, 0);
+});
+
 t.test('a refusal passes, and ends the channel', async (t) => {
   const { clock, hub, client, agent } = setting();
   client.send(openFrame());
@@ -413,4 +448,40 @@ t.test('the BLOCKED flag goes where it is not the receiver that holds the sender
   const raw = Buffer.from('130200090000000500000000000000000a', 'hex');
   t.match(unblocked({ ...data(5, 0, 'x'), blocked: true, raw }), { blocked: false });
   t.equal(raw.readUInt8(1), 0);
+});
+
+t.test('streams that may not go on are ended at both ends, by what was authenticated', async (t) => {
+  const { clock, hub, client, agent } = setting();
+  for (const [channel, path] of [[1, '/a'] as const, [3, '/b'] as const]) {
+    const target = { ...openFrame().target, path, principal: 'root' };
+    client.send(openFrame({ channel, id: `${channel}`.repeat(32), target }));
+  }
+  run(clock, 10);
+  const before = [client.frames.length, agent.frames.length];
+  const asked: string[] = [];
+  hub.revoke(({ path, principal }) => {
+    asked.push(`${principal} ${path}`);
+    return path === '/a' ? tunnelError('denied') : undefined;
+  });
+  run(clock, 10);
+  t.strictSame(asked.toSorted(), ['alice /a', 'alice /b']);
+  t.match(client.frames.slice(before[0]), [{ type: FrameType.RESET, channel: 1, code: 'denied', ack: false }]);
+  t.match(agent.frames.slice(before[1]), [{ type: FrameType.RESET, code: 'denied', ack: false }]);
+  t.equal(hub.crossings, 1);
+});
+
+t.test('a stream whose route is looked up still is not asked about when policy changes', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<Route>();
+  const { clock, hub, client, agent } = setting({}, () => promise);
+  client.send(openFrame({ channel: 1 }));
+  run(clock, 10);
+  hub.revoke(() => tunnelError('canceled'));
+  run(clock, 10);
+  t.strictSame(client.of(FrameType.RESET), [], 'it has no principal yet');
+  resolve({ refuse: tunnelError('denied') });
+  await promise;
+  await Promise.resolve();
+  run(clock, 10);
+  t.match(client.of(FrameType.REFUSE), [{ channel: 1, code: 'denied' }]);
+  t.strictSame(agent.of(FrameType.OPEN), []);
 });

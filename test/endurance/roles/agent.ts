@@ -10,7 +10,17 @@ const agent = await startAgent({
   env: {},
 });
 
+let renewals = 0;
+let serial = agent.keys.leaf.serialNumber;
+agent.keys.onChange(() => {
+  if (agent.keys.leaf.serialNumber !== serial) renewals += 1;
+  serial = agent.keys.leaf.serialNumber;
+});
+
 const commands = {
+  /** Certificates that took the place of another. */
+  renewals: () => renewals,
+  roots: () => agent.keys.trust.roots.length,
   settle,
   heap,
   links: () => agent.uplink.links.map(({ target, active, link }) => ({ target, active, stats: link.stats })),

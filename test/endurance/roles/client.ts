@@ -3,8 +3,10 @@ import { Agent, request as httpsRequest } from 'node:https';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import type { Duplex, Writable } from 'node:stream';
+import { join } from 'node:path';
 import { connect, type ClientConfig } from '../../../sdk/index.ts';
-import { clientTls, loadKeyStore } from '../../../certs/index.ts';
+import { systemClock, watchFiles } from '../../../base/index.ts';
+import { clientTls, LiveKeyStore } from '../../../certs/index.ts';
 import { roleOptions, serveRole, yieldToOthers } from '../role.ts';
 import { dribble, pour } from '../sources.ts';
 import { transfer, transferHead, type Progress, type TransferResult } from '../transfer.ts';
@@ -39,12 +41,21 @@ export interface CallsInput {
 
 const { config } = roleOptions() as { readonly config: ClientConfig };
 const fleet = await connect({ config });
-const tls = clientTls(await loadKeyStore(config.keys));
-const agent = new Agent({ ...tls, keepAlive: true, maxSockets: 256 });
+const keys = await LiveKeyStore.open(config.keys);
+let agent = newAgent();
+// As a program does that runs for months: whoever renews its files changes what it shows and trusts.
+watchFiles(systemClock, [join(config.keys, 'cert.pem')], () => void keys.reload().catch(() => undefined));
+keys.onChange(() => {
+  agent = newAgent();
+});
 const api = config.replicas[0]?.api ?? '';
 const progress: Progress = { bytes: 0 };
 const held: (Duplex | ClientRequest)[] = [];
 let pumped = 0;
+
+function newAgent(): Agent {
+  return new Agent({ ...clientTls(keys), keepAlive: true, maxSockets: 256 });
+}
 
 function dial(service: string, edge = 'edge-1'): Duplex {
   const stream = fleet.edge(edge).dial(service);
@@ -55,7 +66,7 @@ function dial(service: string, edge = 'edge-1'): Duplex {
 
 /** A request on a connection of its own. */
 function open(path: string, method: string): ClientRequest {
-  const request = httpsRequest(`${api}${path}`, { ...tls, method, agent: false });
+  const request = httpsRequest(`${api}${path}`, { ...clientTls(keys), method, agent: false });
   held.push(request);
   request.on('error', () => undefined);
   return request;

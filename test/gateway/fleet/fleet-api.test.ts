@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../base/index.ts';
 import { EdgeDirectory } from '../../../gateway/edge-directory.ts';
-import { FleetApi, ReplicaObject } from '../../../gateway/fleet/index.ts';
+import { FleetApi, ReplicaObjects } from '../../../gateway/fleet/index.ts';
 import { fullAccess } from '../../../resources/index.ts';
 import { openEmbeddedStore, type Store } from '../../../store/index.ts';
 import { listen } from '../../support/edge-path.ts';
@@ -15,12 +15,11 @@ interface Setting {
   readonly url: string;
   readonly fleet: FleetApi;
   readonly store: Store;
-  readonly replica: ReplicaObject;
+  readonly replica: ReplicaObjects;
 }
 
 async function start(t: Test, store = openEmbeddedStore()): Promise<Setting> {
-  const facts = { site: 'site-a', name: 'r0', version: '1.2.3' };
-  const replica = new ReplicaObject(facts, 'uid-1', systemClock, Date.parse('2030-01-02T03:04:05Z'));
+  const replica = new ReplicaObjects(systemClock);
   const onFault = (error: unknown): void => void t.fail(String(error));
   const fleet = await FleetApi.open({ store, replicas: replica.collection, clock: systemClock, onFault });
   const server = createServer((request, response) => {
@@ -94,6 +93,45 @@ t.test('what is wrong is named by its field', async (t) => {
     ['accesspolicies', policy({ rules: [{ ...rule, verbs: ['fly'] }] }), 'spec.rules[0].verbs[0]'],
     ['accesspolicies', policy({ rules: [{ ...rule, edges: {} }] }), 'spec.rules[0].edges.names'],
     ['accesspolicies', policy({ rules: [rule, { ...rule, paths: ['x'] }] }), 'spec.rules[1].paths[0]'],
+    ['accesspolicies', policy({ role: 'viewer' }), 'spec.role'],
+    ['accesspolicies', role({ role: 'root' }), 'spec.role'],
+    [
+      'accesspolicies',
+      role({ role: 'viewer', edges: { names: ['a'], selector: { matchLabels: { a: 'b' } } } }),
+      'spec.edges.selector',
+    ],
+    ['accesspolicies', policy({ edges: { names: ['a'] } }), 'spec.edges'],
+    [
+      'accesspolicies',
+      policy({ rules: [{ edges: rule.edges, verbs: ['get'], fleet: ['edgenodes'] }] }),
+      'spec.rules[0].fleet',
+    ],
+    [
+      'accesspolicies',
+      policy({ rules: [{ fleet: ['edgenodes'], verbs: ['get'], services: ['kube'] }] }),
+      'spec.rules[0].services',
+    ],
+    ['accesspolicies', policy({ rules: [{ fleet: ['Edge Nodes'], verbs: ['get'] }] }), 'spec.rules[0].fleet[0]'],
+    ['accesspolicies', policy({ rules: [{ ...rule, services: undefined }] }), 'spec.rules[0].services'],
+    [
+      'accesspolicies',
+      policy({ rules: [{ ...rule, edges: { selector: {} } }] }),
+      'spec.rules[0].edges.selector.matchLabels',
+    ],
+    [
+      'accesspolicies',
+      policy({ rules: [{ ...rule, edges: { selector: { matchExpressions: [{ key: 'a', operator: 'In' }] } } }] }),
+      'spec.rules[0].edges.selector.matchExpressions[0].values',
+    ],
+    [
+      'accesspolicies',
+      policy({
+        rules: [
+          { ...rule, edges: { selector: { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] } } },
+        ],
+      }),
+      'spec.rules[0].edges.selector.matchExpressions[0].values',
+    ],
   ];
   for (const [resource, wrong, field] of cases) {
     const { status, body } = await ask(setting, 'POST', `${BASE}/${resource}`, wrong);
@@ -109,6 +147,22 @@ function policy(spec: object) {
   return object('AccessPolicy', 'p', { principals: ['operator/alice', 'component/*'], rules: [rule], ...spec });
 }
 
+function role(spec: object) {
+  return object('AccessPolicy', 'p', { principals: ['operator/alice'], ...spec });
+}
+
+t.test('a policy with a member that nobody knows is refused, since a limit may be meant', async (t) => {
+  const setting = await start(t);
+  const { status, body } = await ask(
+    setting,
+    'POST',
+    `${BASE}/accesspolicies`,
+    policy({ rules: [{ ...rule, namespace: ['a'] }] }),
+  );
+  t.equal(status, 400);
+  t.match(JSON.stringify(body), /unknown field .*spec\.rules\[0\]\.namespace/);
+});
+
 t.test('tokens and policies are kept, with their defaults and their columns', async (t) => {
   const setting = await start(t);
   const table = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
@@ -118,10 +172,10 @@ t.test('tokens and policies are kept, with their defaults and their columns', as
   const shown = (await ask(setting, 'GET', `${BASE}/jointokens`, undefined, table)).body;
   t.match(
     shown.columnDefinitions.map(({ name }) => name),
-    ['Name', 'Edge', 'Uses', 'Used', 'Expires', 'Age'],
+    ['Name', 'Edge', 'State', 'Uses', 'Used', 'Expires', 'Age'],
   );
   t.equal(
-    Date.parse(String(shown.rows[0]?.cells[4])) - Date.parse(token.body.metadata.creationTimestamp),
+    Date.parse(String(shown.rows[0]?.cells[5])) - Date.parse(token.body.metadata.creationTimestamp),
     3_600_000,
     'an hour',
   );
@@ -131,7 +185,12 @@ t.test('the directory follows the objects, and nothing else', async (t) => {
   const setting = await start(t);
   const { fleet, store } = setting;
   const faults: unknown[] = [];
-  const directory = await EdgeDirectory.open({ store, nodes: fleet.nodes, onFault: (error) => faults.push(error) });
+  const directory = await EdgeDirectory.open({
+    store,
+    nodes: fleet.nodes,
+    clock: systemClock,
+    onFault: (error) => faults.push(error),
+  });
   t.teardown(() => directory.close());
   const changed: string[] = [];
   directory.onChange((edge) => changed.push(`${edge} ${directory.admission(edge)}`));
@@ -155,7 +214,7 @@ t.test('the directory follows the objects, and nothing else', async (t) => {
 
 t.test('an epoch is claimed once by each instance, and the older one is told', async (t) => {
   const { fleet, store } = await start(t);
-  const open = () => EdgeDirectory.open({ store, nodes: fleet.nodes, onFault: () => undefined });
+  const open = () => EdgeDirectory.open({ store, nodes: fleet.nodes, clock: systemClock, onFault: () => undefined });
   const [one, other] = [await open(), await open()];
   t.teardown(() => {
     one.close();
@@ -181,29 +240,26 @@ t.test('a status is its own subresource', async (t) => {
   t.match(body.rows[0]?.cells.slice(0, 4), ['edge-1', 'Allowed', 'False', 0]);
 });
 
-t.test('the replica shows itself, and nobody writes it', async (t) => {
+t.test('all replicas are shown, and nobody writes them', async (t) => {
   const setting = await start(t);
   const ports = { api: 1, link: 2, public: 3 };
-  setting.replica.show({ ports, links: 0, edges: 0 });
+  const facts = { site: 'site-a', version: '1.2.3', startedAt: '2030-01-02T03:04:05.678Z', ports, links: 0, edges: 0 };
+  const first = { ...facts, name: 'r0', instance: 'uid-1', revision: 7 };
+  const second = { ...facts, name: 'r1', instance: 'uid-2', revision: 9 };
+  setting.replica.show([second, first], 9);
   const { body } = await ask(setting, 'GET', `${BASE}/replicas`);
   t.match(body.items, [
     {
       kind: 'Replica',
-      metadata: { name: 'site-a.r0', uid: 'uid-1' },
+      metadata: { name: 'site-a.r0', uid: 'uid-1', resourceVersion: '7', creationTimestamp: '2030-01-02T03:04:05Z' },
       spec: { site: 'site-a', ports },
       status: { version: '1.2.3' },
     },
+    { metadata: { name: 'site-a.r1', uid: 'uid-2', resourceVersion: '9' } },
   ]);
   t.equal((await ask(setting, 'DELETE', `${BASE}/replicas/site-a.r0`)).status, 405);
-  setting.replica.show({ ports, links: 4, edges: 2 });
-  setting.replica.show({ ports, links: 5, edges: 2 });
-  const changed = await waitFor('the change', async () => {
-    const { body: now } = await ask(setting, 'GET', `${BASE}/replicas/site-a.r0`);
-    return now.status['links'] === 5 ? now : undefined;
-  });
-  t.equal(
-    Number(changed.metadata.resourceVersion) - Number(body.items[0]?.metadata.resourceVersion),
-    1,
-    'changes are gathered',
-  );
+  setting.replica.show([{ ...first, links: 5, revision: 11 }], 12);
+  const { body: now } = await ask(setting, 'GET', `${BASE}/replicas`);
+  t.match(now.items, [{ metadata: { resourceVersion: '11' }, status: { links: 5 } }]);
+  t.equal(now.items.length, 1, 'the other one is gone');
 });

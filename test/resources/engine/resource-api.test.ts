@@ -190,7 +190,7 @@ test('every operation asks for access, with what it is about', async (t) => {
   for (const call of calls) await t.rejects(call(), { code: 'access-denied', status: 403 });
   await t.rejects(api.get(nobody, 'default', 'a'), {
     message:
-      'widgets.example.com "a" is forbidden: operator/eve may not get widgets.example.com in the namespace "default"',
+      'widgets.example.com "a" is forbidden: User "operator/eve" cannot get resource "widgets" in API group "example.com" in the namespace "default" at the edge "edge-1"',
   });
   t.strictSame(asked.slice(0, -1), [
     'edge-1 get example.com widgets  default a',

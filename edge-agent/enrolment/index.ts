@@ -1,0 +1,2 @@
+export { enrol, type Enrolled, type EnrolOptions } from './enrol.ts';
+export { enrolCodes } from './enrol-error.ts';

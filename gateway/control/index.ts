@@ -1,0 +1,1 @@
+export { ControlEndpoint, type ControlEndpointOptions } from './control-endpoint.ts';
