@@ -32,7 +32,7 @@ export class EdgeFacts {
 
   /** For who answers requests to one edge. */
   view(edge: string): EdgeView {
-    const { directory, registry, reads } = this.#options;
+    const { directory, reads } = this.#options;
     const node = directory.find(edge);
     const said = node?.spec.cacheReads;
     return {

@@ -86,6 +86,15 @@ export class ReplicaDoor implements LinkDoor {
     });
   }
 
+  /** Another replica knows of an instance of the edge with this epoch: an older one that is linked here is told. */
+  supersede(edge: string, epoch: number): void {
+    const { registry } = this.#options;
+    const older = registry.find(edge);
+    if (older === undefined || older.epoch >= epoch || older.links.length === 0) return;
+    this.#conflict(edge, undefined, `one at another replica takes over from ${older.instance}, which is still linked`);
+    registry.supersede(edge, epoch);
+  }
+
   async #claimEpoch(edge: string, { instance, epoch }: EdgeHello, link: Link): Promise<number> {
     const { directory, registry } = this.#options;
     try {
@@ -103,10 +112,10 @@ export class ReplicaDoor implements LinkDoor {
   }
 
   /** Two agents show one identity: a copied certificate, or a machine that was cloned. */
-  #conflict(edge: string, link: Link, reason: string): void {
+  #conflict(edge: string, link: Link | undefined, reason: string): void {
     const { registry, audit, log } = this.#options;
     const others = registry.find(edge)?.links.map((other) => other.link.remote) ?? [];
-    log.warn('instance-conflict', { edge, remote: link.remote, others, reason });
+    log.warn('instance-conflict', { edge, remote: link?.remote, others, reason });
     audit.record({
       action: 'instance-conflict',
       outcome: 'done',
@@ -114,7 +123,7 @@ export class ReplicaDoor implements LinkDoor {
       edge,
       code: 'instance-superseded',
       reason: `${reason}; linked from ${[...new Set(others)].join(', ') || 'nowhere'}`,
-      remote: link.remote,
+      remote: link?.remote,
     });
   }
 

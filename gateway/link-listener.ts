@@ -182,7 +182,6 @@ export class LinkListener {
     const id = `${peer.principal}#${++this.#count}`;
     let guest: LinkGuest | undefined;
     let ended: ((reason: CodedError) => void) | undefined;
-    let forgotten: (() => void) | undefined;
     const link: Link = new Link({
       id,
       wire,
@@ -214,7 +213,7 @@ export class LinkListener {
         },
       },
     });
-    forgotten = this.#options.expiry?.add({
+    const forgotten = this.#options.expiry?.add({
       peer,
       leave: (windowMs) => link.goaway({ reason: 'the certificate of this link ends', windowMs }),
       end: (reason) => link.close(reason),

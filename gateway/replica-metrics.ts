@@ -4,12 +4,14 @@ import type { Endpoint, StreamTarget, Switch } from '../tunnel/index.ts';
 import type { EdgeRegistry } from './edge-registry.ts';
 import type { ExchangeOutcome } from './front/index.ts';
 import type { LinkListener } from './link-listener.ts';
+import type { Router } from './router.ts';
 
 export interface MetricSources {
   readonly tunnelSwitch: Switch;
   readonly registry: EdgeRegistry;
   readonly endpoint: Endpoint;
   readonly listener: LinkListener;
+  readonly router: Pick<Router, 'notHere'>;
 }
 
 /** What a replica counts. Most is read where it is kept, when it is asked for; `docs/operations.md` says what each means. */
@@ -18,7 +20,7 @@ export class ReplicaMetrics {
   readonly #requests: CounterMetric;
   readonly #requestBytes: CounterMetric;
 
-  constructor(metrics: Metrics, { tunnelSwitch, registry, endpoint, listener }: MetricSources) {
+  constructor(metrics: Metrics, { tunnelSwitch, registry, endpoint, listener, router }: MetricSources) {
     this.#metrics = metrics;
     const read = (name: string, help: string, value: () => number): void => {
       metrics.gauge({ name, help, collect: (gauge) => gauge.set(value()) });
@@ -31,6 +33,11 @@ export class ReplicaMetrics {
       'causeway_switch_shed_streams',
       'Streams detached since the start because memory was short',
       () => tunnelSwitch.shed,
+    );
+    read(
+      'causeway_not_here',
+      'Streams that other replicas have sent here since the start for edges without a link here',
+      () => router.notHere,
     );
     read('causeway_switch_bytes_to_edges', 'Bytes of ended streams that went to edges', () => tunnelSwitch.bytesUp);
     read(

@@ -177,9 +177,9 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       limits,
       log,
       onEdge: (edge) => {
-        const own = registry.reach(edge);
-        registry.supersede(edge, peering.epochOf(edge));
-        if (own !== undefined && peering.isElsewhere(edge, own)) registry.yield(edge);
+        const reach = registry.reach(edge);
+        door.supersede(edge, peering.epochOf(edge));
+        if (reach !== undefined && peering.isElsewhere(edge, reach)) registry.yield(edge);
         locator.changed(edge);
       },
       onPeers: () => {
@@ -299,7 +299,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       wallClock: Date.now,
     });
     const control = new ControlEndpoint({ renewal, trust: () => credentials.trust, clock, log });
-    const metrics = new ReplicaMetrics(allMetrics, { tunnelSwitch, registry, endpoint, listener });
+    const metrics = new ReplicaMetrics(allMetrics, { tunnelSwitch, registry, endpoint, listener, router });
     const opener: KindStreamOpener = { open: (target, open) => new Stream(endpoint.open(target, open)) };
     const feeds = new FeedClients({
       caches,

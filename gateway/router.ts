@@ -39,9 +39,15 @@ export class Router {
   readonly #replicas = new Set<Port>();
   /** Also those that are gone: streams end after their link, and theirs are not a client's. */
   readonly #everReplicas = new WeakSet<Port>();
+  #notHere = 0;
 
   constructor(options: RouterOptions) {
     this.#options = options;
+  }
+
+  /** Streams that other replicas have sent here for edges without a link here, since the start. */
+  get notHere(): number {
+    return this.#notHere;
   }
 
   /** From now on what comes in on this port is this peer's. */
@@ -125,7 +131,9 @@ export class Router {
     const refused = this.#options.revocations.nameRefusal(principal) ?? this.#admissionRefusal(edge);
     if (refused !== undefined) return { refuse: refused };
     const port = this.#options.ownLink(edge);
-    return port === undefined ? { refuse: tunnelError('not-here', { detail: edge }) } : { port, principal };
+    if (port !== undefined) return { port, principal };
+    this.#notHere++;
+    return { refuse: tunnelError('not-here', { detail: edge }) };
   }
 
   #refusalOf(target: StreamTarget, from: Port, isAsked: boolean): CodedError | undefined {

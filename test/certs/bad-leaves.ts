@@ -206,10 +206,10 @@ export const badLeaves: readonly ChainRow[] = [
     { notBefore: new Date('1970-01-01'), notAfter: new Date('1971-01-01') },
     'cert-expired CERT_HAS_EXPIRED',
   ),
-  leaf('valid in a minute', { notBefore: ahead(1) }, 'cert-not-yet-valid CERT_NOT_YET_VALID'),
+  leaf('valid in half an hour', { notBefore: ahead(30) }, 'cert-not-yet-valid CERT_NOT_YET_VALID'),
   leaf('valid from after its end', { notBefore: ahead(10), notAfter: past(10) }, 'cert-expired CERT_HAS_EXPIRED'),
   issuer('an expired issuer', { notBefore: past(60), notAfter: past(1) }, 'cert-expired CERT_HAS_EXPIRED'),
-  issuer('an issuer that is not valid yet', { notBefore: ahead(1) }, 'cert-not-yet-valid CERT_NOT_YET_VALID'),
+  issuer('an issuer that is not valid yet', { notBefore: ahead(30) }, 'cert-not-yet-valid CERT_NOT_YET_VALID'),
 
   // How.
   leaf('version 1 with extensions', { version: 1 }, 'cert-version'),

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import process from 'node:process';
 import { formatYaml, systemClock } from '../../base/index.ts';
 import { readAudit } from '../../sdk/index.ts';
 import { RoleProcess } from '../support/role-process.ts';
@@ -62,7 +63,7 @@ export const twins: Phase = async ({ fleet, report }, tries) => {
       const again = systemClock.now();
       await served(fleet, edge, (who) => who !== TWIN);
       takeovers.push(systemClock.now() - again);
-      console.error(`twins: the first one again: ${takeovers.at(-1)?.toFixed(0)} ms`);
+      process.stderr.write(`twins again: ${takeovers.at(-1)?.toFixed(0)} ms\n`);
       await superseded(() => twin.log, since);
       await twin.stop();
     }

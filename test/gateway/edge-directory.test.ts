@@ -31,7 +31,11 @@ class SilentStore {
       watch: (options, onEvents, onEnd) => {
         const watch = inner.watch(options, (batch) => void (this.isSilent || onEvents(batch)), onEnd);
         this.#ends.add(onEnd);
-        return { close: () => void (this.#ends.delete(onEnd), watch.close()) };
+        const close = (): void => {
+          this.#ends.delete(onEnd);
+          watch.close();
+        };
+        return { close };
       },
     };
   }

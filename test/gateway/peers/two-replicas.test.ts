@@ -1,35 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { test } from 'tap';
-import { silentLog } from '../../../base/index.ts';
-import { gatewayConfigSchema, startReplica, type Replica } from '../../../gateway/index.ts';
+import type { Replica } from '../../../gateway/index.ts';
 import { connect } from '../../../sdk/index.ts';
 import { openEmbeddedStore } from '../../../store/index.ts';
 import { start } from '../../integration/start.ts';
-import type { Cluster } from '../../support/cluster.ts';
 import { freePort } from '../../support/program.ts';
 import { waitFor } from '../../support/wait-for.ts';
-
-/** A second replica of the fleet, in another site, with the same store. */
-async function secondReplica(cluster: Cluster, store: ReturnType<typeof openEmbeddedStore>): Promise<Replica> {
-  const link = await freePort();
-  const anywhere = { host: '127.0.0.1', port: 0 };
-  const config = gatewayConfigSchema.parse({
-    site: 'site-b',
-    name: 'r1',
-    keys: await cluster.certificates.keyStore(join(cluster.folder, 'keys'), 'replica/site-b/r1'),
-    link: { host: '127.0.0.1', port: link },
-    api: anywhere,
-    public: anywhere,
-    advertise: [`127.0.0.1:${link}`],
-    store: { path: join(cluster.folder, 'unused.db') },
-    admins: ['operator/tester'],
-    drainMs: 200,
-    log: 'silent',
-  });
-  return await startReplica({ config, log: silentLog, version: 'test', store });
-}
+import { anotherReplica } from './another-replica.ts';
 
 test('an edge is reached through whichever replica, and its links are spread over the sites', async (t) => {
   const store = openEmbeddedStore();
@@ -39,7 +17,7 @@ test('an edge is reached through whichever replica, and its links are spread ove
   const { cluster } = await start(t, { store, gateway });
   const links = (): readonly string[] => cluster.agent('edge-1').uplink.links.map(({ target }) => target);
   await waitFor('both links are at the one replica', () => links().length === 2);
-  const other = await secondReplica(cluster, store);
+  const other = await anotherReplica(cluster, store, 'site-b', 'r1');
   t.teardown(() => other.close('the test is over'));
   await waitFor('a link has moved to the other site', () => new Set(links()).size === 2);
 
