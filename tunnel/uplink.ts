@@ -65,6 +65,8 @@ const RENEW_WINDOW_MS = 60_000;
 /** So long a link lives on beside its successor. */
 const SUCCEEDED_MS = 250;
 const HURRY_MS = 500;
+/** A link that only stands by is dialed again within this: when a replica goes, the streams of all its links move first. */
+const STANDBY_MS = 2_000;
 /** Who asked to be left restarts, most likely. */
 const SHUNNED_MS = 15_000;
 
@@ -314,7 +316,9 @@ export class Uplink {
   #failed(keeper: Keeper, target: string, reason: CodedError): void {
     if (this.#closed) return;
     const waited = this.#active === undefined && this.#options.endpoint.detachedStreams > 0;
-    const retryMs = Math.max(keeper.backoff.next(waited ? WAITED_FOR_MS : undefined), reason.retryAfterMs ?? 0);
+    const standsBy = this.#active?.link?.open === true ? this.#random() * STANDBY_MS : 0;
+    const backoffMs = keeper.backoff.next(waited ? WAITED_FOR_MS : undefined);
+    const retryMs = Math.max(backoffMs, standsBy, reason.retryAfterMs ?? 0);
     this.#options.onEvent?.({ kind: 'failed', target, reason, retryMs });
     keeper.notBefore = this.#options.clock.now() + (reason.retryAfterMs ?? 0);
     this.#retry(keeper, retryMs);

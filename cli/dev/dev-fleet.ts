@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { validate, z } from '../../base/index.ts';
+import { codeOf, validate, z } from '../../base/index.ts';
 import { loadKeyStore } from '../../certs/index.ts';
 import { Api } from '../../sdk/index.ts';
 import { cliError } from '../cli-error.ts';
@@ -53,7 +53,7 @@ export class DevFleet {
 
     const api = new Api(plan.replicas.map(apiUrl), await loadKeyStore(plan.files.operator));
     try {
-      const allowed = await this.#admit(api);
+      const allowed = await decided(() => this.#admit(api));
       await Promise.all(plan.edges.map((edge) => this.#startEdge(edge)));
       await this.#untilOnline(api, allowed);
     } finally {
@@ -147,6 +147,18 @@ export class DevFleet {
 
   #writeState(): void {
     writeState(this.#plan, { replicas: this.#replicas, edges: this.#edges, etcd: this.#etcd });
+  }
+}
+
+/** Members of etcd that have just found each other may still change their leader. */
+async function decided<T>(decide: () => Promise<T>): Promise<T> {
+  for (const deadline = performance.now() + READY_WITHIN_MS; ;) {
+    try {
+      return await decide();
+    } catch (error) {
+      if (!codeOf(error).startsWith('store-') || performance.now() > deadline) throw error;
+      await delay(LOOK_EVERY_MS * 10);
+    }
   }
 }
 

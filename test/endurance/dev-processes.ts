@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { loadKeyStore, type KeyStore } from '../../certs/index.ts';
 import { Api, type ApiAnswer } from '../../sdk/index.ts';
 import { startCauseway } from '../cli/causeway.ts';
@@ -48,6 +49,8 @@ export class DevProcesses {
         output = (output + chunk).slice(-65_536);
       });
     const exited = once(dev, 'exit');
+    // Also where a scenario ends in a way that nobody thought of.
+    process.once('exit', () => dev.kill('SIGTERM'));
     try {
       await waitFor('`causeway dev`', () => dev.exitCode !== null || output.split('\n').includes('ready'), {
         deadlineMs: 180_000,
@@ -59,6 +62,7 @@ export class DevProcesses {
     } catch (error) {
       dev.kill('SIGTERM');
       await exited;
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
       throw new Error(`the fleet did not start: ${String(error)}\n${output}`, { cause: error });
     }
   }

@@ -63,10 +63,11 @@ export class ReplicaTraffic {
       const stream = traffic.#client(index).edge(traffic.#edge(index)).dial('echo');
       traffic.#streams.push(new EchoStream(`${traffic.#edge(index)} ${index}`, stream));
     }
-    const everyMs = 1000 / size.rate;
     traffic.#timers.push(
-      every(everyMs, () => void traffic.#askSdk()),
-      ...fleet.replicas.map((replica) => every(everyMs * fleet.replicas.length, () => void traffic.#askHttps(replica))),
+      atRate(size.rate, () => void traffic.#askSdk()),
+      ...fleet.replicas.map((replica) =>
+        atRate(size.rate / fleet.replicas.length, () => void traffic.#askHttps(replica)),
+      ),
     );
     return traffic;
   }
@@ -212,7 +213,7 @@ class EchoStream {
     stream.on('error', (error: Error) => {
       this.error = `${codeOf(error)} ${error.message}`;
     });
-    this.#timer = every(CHUNK_EVERY_MS, () => this.#send());
+    this.#timer = setInterval(() => this.#send(), CHUNK_EVERY_MS);
   }
 
   get isWhole(): boolean {
@@ -258,6 +259,12 @@ class EchoStream {
   }
 }
 
-function every(ms: number, run: () => void): NodeJS.Timeout {
-  return setInterval(run, ms);
+/** So often a second, also on a machine that is late; what a second's stall left out stays out. */
+function atRate(rate: number, run: () => void): NodeJS.Timeout {
+  const everyMs = 1000 / rate;
+  let due = systemClock.now();
+  return setInterval(() => {
+    const now = systemClock.now();
+    for (due = Math.max(due, now - 1000); due <= now; due += everyMs) run();
+  }, everyMs);
 }
