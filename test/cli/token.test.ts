@@ -154,9 +154,9 @@ test('from a token to an edge that is online, and what refuses the others', asyn
         logged: string,
         args?: string[],
       ])[] = [
-        ['used', made.token, 4, /refused: the token may be used up/u, 'token-used'],
-        ['foreign', fresh.token, 4, /refused: .* another edge/u, 'token-foreign', ['--edge', 'edge-9']],
-        ['tampered', [version, id, turned, pin].join('.'), 4, /refused/u, 'token-unknown'],
+        ['used', made.token, 4, /the token has been used/u, 'token-used'],
+        ['foreign', fresh.token, 4, /the token is for another edge/u, 'token-foreign', ['--edge', 'edge-9']],
+        ['tampered', [version, id, turned, pin].join('.'), 4, /does not know this token/u, 'token-unknown'],
         [
           'wrong pin',
           [version, id, secret, otherPin].join('.'),

@@ -153,7 +153,13 @@ async function metricTable(): Promise<PageTable> {
   const metrics = new Metrics();
   const nothing = { crossings: 0, queuedBytes: 0, shed: 0, bytesUp: 0, bytesDown: 0, pool: { freeBytes: 0 } };
   const endpoint = { streams: 0, detachedStreams: 0, retainedBytes: 0 };
-  const sources = { tunnelSwitch: nothing, registry: { online: 0 }, endpoint, listener: { links: new Map() } };
+  const sources = {
+    tunnelSwitch: nothing,
+    registry: { online: 0 },
+    endpoint,
+    listener: { links: new Map() },
+    router: { notHere: 0 },
+  };
   // oxlint-disable-next-line no-new -- it registers its metrics
   new ReplicaMetrics(metrics, sources as unknown as MetricSources);
   const noCounts = { evictions: 0, snapshotsLoaded: 0, snapshotsWritten: 0, snapshotFailures: 0 };

@@ -3,6 +3,7 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { codeOf, messageOf, systemClock } from '../../base/index.ts';
 import { clientTls } from '../../certs/index.ts';
 import { connect, type Fleet, type Stream } from '../../sdk/index.ts';
+import { waitFor } from '../support/wait-for.ts';
 import type { DevProcesses, DevReplica } from './dev-processes.ts';
 
 export interface TrafficSize {
@@ -69,6 +70,9 @@ export class ReplicaTraffic {
         atRate(size.rate / fleet.replicas.length, () => void traffic.#askHttps(replica)),
       ),
     );
+    await waitFor('all streams to carry', () => traffic.#streams.every(({ carries }) => carries), {
+      deadlineMs: 60_000,
+    });
     return traffic;
   }
 
@@ -214,6 +218,11 @@ class EchoStream {
       this.error = `${codeOf(error)} ${error.message}`;
     });
     this.#timer = setInterval(() => this.#send(), CHUNK_EVERY_MS);
+  }
+
+  /** Something has come back. */
+  get carries(): boolean {
+    return this.#bytes[1] > 0;
   }
 
   get isWhole(): boolean {
