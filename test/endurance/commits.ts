@@ -108,7 +108,9 @@ export function judge(
         const isAllowed = (one: number): boolean =>
           leaps[writer]?.some(([from, to]) => one >= from && one <= to) === true;
         if (reading === undefined || number === undefined) {
-          if (isAllowed(commit)) counts.leapt++;
+          // Of a deletion within a leap the last state that was told is of before the leap.
+          const deletion = entry.type === 'DELETED' ? reading?.deletionAfter(entry.object) : undefined;
+          if (isAllowed(commit) || (deletion !== undefined && isAllowed(deletion))) counts.leapt++;
           else fault('unknown', words);
           break;
         }
@@ -146,6 +148,12 @@ class WriterReading {
   numberOf(type: string, { name, commit }: Sighting): number | undefined {
     const number = type === 'DELETED' ? this.#deletions.get(commit) : commit;
     return number !== undefined && this.#commits[number - 1]?.name === name ? number : undefined;
+  }
+
+  /** The first deletion of an object since a state of it. */
+  deletionAfter({ name, commit }: Sighting): number | undefined {
+    const index = this.#commits.findIndex((one, at) => at >= commit && one.name === name && one.isDelete);
+    return index === -1 ? undefined : index + 1;
   }
 
   read(number: number): { readonly missing: readonly number[]; readonly isRepeated: boolean } {

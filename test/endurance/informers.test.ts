@@ -43,5 +43,7 @@ test('the judge of informers finds what is lost, doubled, out of order and unkno
   t.same(faults(list(0), event('a1', 2), event('b2', 1)), { ...none, disordered: 1 });
   t.same(faults(list(0), event('b1', 1)), { ...none, unknown: 1 });
   t.same(faults(list(4, 'b2'), event('a6', 6)), { ...none, leapt: 1 }, 'what was allowed');
+  const deleted = judge([list(2, 'a1', 'b2'), event('-a1', 4)], { w: commits }, { w: [[3, 4]] });
+  t.match(deleted, { unknown: 0, leapt: 1 }, 'a deletion within a leap shows what was before the leap');
   t.end();
 });

@@ -120,7 +120,10 @@ async function atAnEdge(says: Says, folder: string): Promise<void> {
   const inShop = ['-n', 'shop'];
   await says(/Version:.*v1\.32\.0\+causeway\.[1-9]|Version:.*v1\.32\.0\+causeway\.0\.[1-9]/u, 'version');
   await says(/^pods +po +v1 +true +Pod$[^]*^pumps +pu +example\.com\/v1 +true +Pump$/mu, 'api-resources');
-  await says('apiextensions.k8s.io/v1\nexample.com/v1\nkubevirt.io/v1\nv1', 'api-versions');
+  await says(
+    'apiextensions.k8s.io/v1\nauthentication.k8s.io/v1\nauthorization.k8s.io/v1\nexample.com/v1\nkubevirt.io/v1\nv1',
+    'api-versions',
+  );
   await says(/^NAME +STATUS +ROLES +AGE +VERSION\n\S+ +Ready +<none> +AGE +causeway-\d/u, 'get', 'nodes');
   await says(/INTERNAL-IP +EXTERNAL-IP +OS-IMAGE +KERNEL-VERSION/u, 'get', 'nodes', '-o', 'wide');
   await says(/AgentReady[^]*^Capacity:\n +cpu: +\d+$/mu, 'describe', 'node');
