@@ -137,7 +137,8 @@ t.test('a watch leaves a member that stands still within 2.5 s, and goes on at t
   );
   const writer = await openStore({ etcd: { endpoints: [leader.endpoint], prefix } });
   t.teardown(() => Promise.all([watcher.close(), writer.close()]));
-  const log = new WatchLog(watcher, { prefix: '' });
+  const { revision } = await watcher.range('');
+  const log = new WatchLog(watcher, { prefix: '', fromRevision: revision + 1 });
   await put(writer, 'a', '1');
   await log.until(() => log.lines.length === 1);
   follower.pause();
